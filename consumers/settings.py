@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 EMBEDDED_PROJECT = "fusion-local"
@@ -64,7 +64,6 @@ class Settings(BaseSettings):
     replay_speed: float = Field(3600.0, gt=0, le=1_000_000, alias="FUSION_REPLAY_SPEED")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="FUSION_LOG_LEVEL")
-    webhook_token: SecretStr | None = Field(None, alias="FUSION_WEBHOOK_TOKEN")
 
     @classmethod
     def settings_customise_sources(  # the environment comes in as an argument, not from os.environ

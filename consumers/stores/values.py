@@ -1,0 +1,333 @@
+"""What the stores hold and hand out: immutable, so that any thread may read them at leisure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from consumers.wire import DeliveryReceipt, SettlementEvent
+from core.alerts import MarginAlert
+from core.book import Book, Valuation
+from core.margin import Assessment
+from core.policy import Policy, Status
+from core.staleness import Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """How a message reached us: the broker's id and time, and our own."""
+
+    message_id: str
+    publish_time: datetime
+    received_at: datetime
+
+    @property
+    def transit(self) -> timedelta:
+        """From the broker to us; negative where the clocks disagree."""
+        return self.received_at - self.publish_time
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something odd about one tick, and what was done about it."""
+
+    at: datetime
+    asset: str
+    what: str
+    kept: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPrice:
+    """The live price of one asset.
+
+    `as_of` is when it held: the producer's timestamp, or in a replay the original time.
+    `cadence` is the expected gap to the next one, on the same clock as `as_of`.
+    """
+
+    asset: str
+    price: Decimal
+    as_of: datetime
+    timestamp: datetime
+    source: str
+    received: Received
+    cadence: timedelta
+    ticks: int
+    unchanged: int = 0  # ticks in a row with this very price, the first not counted
+
+    @property
+    def tick_id(self) -> str:
+        """Which message this number came from."""
+        return f"p-{self.received.message_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Which clock the market runs on. Live: wall time. Replay: `as_of` of the newest round."""
+
+    replay: bool = False
+    speed: float = 1.0  # market seconds per wall second
+    as_of: datetime | None = None
+    seen_at: datetime | None = None  # wall time at which `as_of` was reached
+    ended: bool = False
+
+    def now(self, wall: datetime) -> datetime:
+        """The market's time at wall time `wall`; a replay that has ended stands still."""
+        if not self.replay or self.as_of is None or self.seen_at is None:
+            return wall
+        if self.ended:
+            return self.as_of
+        return self.as_of + (wall - self.seen_at) * self.speed
+
+
+@dataclass(frozen=True, slots=True)
+class PricesSnapshot:
+    """All live prices at one version."""
+
+    version: int
+    assets: Mapping[str, AssetPrice]
+    market: Market
+    rounds: int  # complete rounds seen; 0 where the oracle sends none
+    messages: int
+    historical: int
+    flags: tuple[Flag, ...]  # newest first
+
+    def age(self, asset: str, wall: datetime) -> timedelta | None:
+        """How old the price is, in market time; None where none ever came."""
+        held = self.assets.get(asset)
+        return None if held is None else self.market.now(wall) - held.as_of
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecord:
+    """One margin alert (by `event_id`) and what became of it."""
+
+    alert: MarginAlert
+    received: Received
+    deliveries: int = 1  # times the same event reached us
+    receipts: tuple[DeliveryReceipt, ...] = ()  # the newest per channel, by channel name
+
+    @property
+    def settled(self) -> bool:
+        """True once every channel of its route has an outcome."""
+        return bool(self.receipts) and {r.channel for r in self.receipts} >= set(self.channels)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channels the route of its severity asks for."""
+        from core.alerts import channels_for
+
+        return channels_for(self.alert.severity)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsSnapshot:
+    """Alerts, newest first, tests among them."""
+
+    version: int
+    records: tuple[AlertRecord, ...]
+    duplicates: int
+    receipts: int
+    told: Mapping[str, AlertRecord] = field(default_factory=dict)  # user -> newest real alert
+
+    @property
+    def open(self) -> tuple[AlertRecord, ...]:
+        """One record per account whose newest alert is of an open incident, gravest first."""
+        order = (Status.LIQUIDATION, Status.MARGIN_CALL, Status.WARNING)
+        found = [r for r in self.told.values() if r.alert.status in order]
+        return tuple(
+            sorted(
+                found, key=lambda r: (order.index(r.alert.status), r.alert.timestamp), reverse=False
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EscrowState:
+    """An escrow as its events left it."""
+
+    escrow: str
+    stage: str  # deployed, approved, released, refunded
+    payer: str
+    payee: str
+    amount: Decimal | None
+    updated: datetime
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class EscrowsSnapshot:
+    """Settlement events, newest first, and the escrows they add up to."""
+
+    version: int
+    events: tuple[tuple[SettlementEvent, Received], ...]
+    escrows: Mapping[str, EscrowState]
+    count: int
+    duplicates: int
+
+
+class RunState(StrEnum):
+    """How a test alert's round trip ended."""
+
+    PENDING = "PENDING"
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    LATE = "LATE"
+    LOST = "LOST"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One hop of a round trip: `ms` since the hop before, None while it has not been reached."""
+
+    name: str
+    state: RunState
+    ms: float | None
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """A test alert out and back: when each hop was reached."""
+
+    __test__ = False  # pytest: this is a value, not a test
+
+    test_id: str
+    alert: MarginAlert
+    by: str
+    timeout: timedelta
+    built_at: datetime
+    published_at: datetime | None = None
+    received_at: datetime | None = None
+    receipts: tuple[DeliveryReceipt, ...] = ()
+    receipt_at: datetime | None = None  # the last missing receipt reached us
+    error: str | None = None
+
+    def hops(self, now: datetime) -> tuple[Hop, ...]:
+        """Built, publish acked, received here, notifier received, delivered, receipt received."""
+        reached: list[tuple[str, datetime | None]] = [
+            ("Built", self.built_at),
+            ("Publish acked", self.published_at),
+            ("Received here", self.received_at),
+            ("Notifier received", min((r.received_at for r in self.receipts), default=None)),
+            ("Delivered to sink", self._delivered_at()),
+            ("Receipt received", self.receipt_at),
+        ]
+        late = now - self.built_at > self.timeout
+        hops, before = [], self.built_at
+        for name, at in reached:
+            if at is None:
+                missing = RunState.LOST if late else RunState.PENDING
+                hops.append(Hop(name, missing, None, None))
+                continue
+            ms = (at - before).total_seconds() * 1000
+            state = RunState.PASS if at - self.built_at <= self.timeout else RunState.LATE
+            hops.append(Hop(name, state, ms, at))
+            before = at
+        return tuple(hops)
+
+    def state(self, now: datetime) -> RunState:
+        """PASS within the timeout, LATE after it, LOST when it passed without a receipt."""
+        states = {h.state for h in self.hops(now)}
+        for worst in (RunState.LOST, RunState.PENDING, RunState.LATE):
+            if worst in states:
+                return worst
+        return RunState.PASS
+
+    def lost_at(self, now: datetime) -> str | None:
+        """The first hop that is missing once the time is up."""
+        return next((h.name for h in self.hops(now) if h.state is RunState.LOST), None)
+
+    def total_ms(self) -> float | None:
+        """Built to last receipt."""
+        if self.receipt_at is None:
+            return None
+        return (self.receipt_at - self.built_at).total_seconds() * 1000
+
+    def _delivered_at(self) -> datetime | None:
+        times = [r.delivered_at for r in self.receipts if r.delivered_at is not None]
+        return max(times, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of status by our own score."""
+
+    at: datetime
+    market_time: datetime
+    user_id: str
+    before: Status | None
+    after: Status
+    score: Decimal | None
+    cause: str  # such as "ETH −2.1 %"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An alert that our own score says was due, and the one that came for it, if any."""
+
+    at: datetime
+    alert: MarginAlert
+    record: AlertRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresSnapshot:
+    """The book at one price snapshot, as this control room scores it itself."""
+
+    version: int
+    at: datetime
+    market_time: datetime
+    valuation: Valuation
+    policy: Policy
+    counts: Mapping[Status, int]
+    collateral: Mapping[Status, float]
+    nearest: tuple[Assessment, ...]  # nearest to the next band, worst first
+    freshness: Mapping[str, Freshness]  # of every asset the book holds
+    transitions: tuple[Transition, ...]  # newest first
+    due: tuple[Due, ...]  # newest first, within the ledger's window
+    not_told: tuple[Assessment, ...]  # in a band that nobody was told of, for longer than the grace
+    not_told_since: Mapping[str, datetime]
+    duration_ms: float
+
+    @property
+    def book(self) -> Book:
+        """The accounts under these scores."""
+        return self.valuation.book
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionBacklog:
+    """One subscription as Monitoring last told it; None is unknown, never zero."""
+
+    subscription: str
+    backlog: int | None
+    oldest: timedelta | None
+    in_per_s: float | None  # delivered (sent) a second
+    out_per_s: float | None  # acknowledged a second
+    streams: int | None
+    at: datetime
+    history: tuple[tuple[datetime, int | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogsSnapshot:
+    """All subscriptions at the last poll; `error` says why the last poll failed, if it did."""
+
+    version: int
+    subscriptions: Mapping[str, SubscriptionBacklog]
+    polled_at: datetime | None
+    error: str | None = None
+    error_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line of the ring of recent messages."""
+
+    topic: str
+    received: Received
+    key: str
+    attributes: Mapping[str, str]
+    data: bytes
+    refused: str | None = None  # why it went to quarantine
