@@ -46,10 +46,14 @@ class Settings(BaseSettings):
 
     price_interval_s: float = Field(2.0, ge=0.05, le=3600, alias="FUSION_PRICE_INTERVAL_S")
     price_cadence_s: float | None = Field(None, ge=0.05, le=86400, alias="FUSION_PRICE_CADENCE_S")
-    settlement_interval_s: float = Field(7.0, ge=0.05, le=86400, alias="FUSION_SETTLEMENT_INTERVAL_S")
+    settlement_interval_s: float = Field(
+        7.0, ge=0.05, le=86400, alias="FUSION_SETTLEMENT_INTERVAL_S"
+    )
     backlog_period_s: float | None = Field(None, ge=0.5, le=600, alias="FUSION_BACKLOG_PERIOD_S")
     hysteresis_points: float = Field(0.5, ge=0, le=10, alias="FUSION_HYSTERESIS_POINTS")
-    reminder_liquidation_s: float = Field(900, ge=10, le=86400, alias="FUSION_REMINDER_LIQUIDATION_S")
+    reminder_liquidation_s: float = Field(
+        900, ge=10, le=86400, alias="FUSION_REMINDER_LIQUIDATION_S"
+    )
     reminder_margin_call_s: float = Field(
         3600, ge=10, le=604800, alias="FUSION_REMINDER_MARGIN_CALL_S"
     )
@@ -63,7 +67,9 @@ class Settings(BaseSettings):
     replay_file: Path | None = Field(None, alias="FUSION_REPLAY")
     replay_speed: float = Field(3600.0, gt=0, le=1_000_000, alias="FUSION_REPLAY_SPEED")
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="FUSION_LOG_LEVEL")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", alias="FUSION_LOG_LEVEL"
+    )
 
     @classmethod
     def settings_customise_sources(  # the environment comes in as an argument, not from os.environ
@@ -89,14 +95,18 @@ class Settings(BaseSettings):
     @classmethod
     def _resource(cls, value: str) -> str:
         if not _RESOURCE.match(value):
-            raise ValueError("must be 3 to 255 of letters, digits and -._~%+, beginning with a letter")
+            raise ValueError(
+                "must be 3 to 255 of letters, digits and -._~%+, beginning with a letter"
+            )
         return value
 
     @field_validator("host")
     @classmethod
     def _loopback_only(cls, value: str) -> str:
         if value not in _LOOPBACK:
-            raise ValueError("must be loopback (127.0.0.1, ::1 or localhost): there is no sign-in yet")
+            raise ValueError(
+                "must be loopback (127.0.0.1, ::1 or localhost): there is no sign-in yet"
+            )
         return value
 
     @model_validator(mode="after")

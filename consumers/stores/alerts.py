@@ -1,0 +1,104 @@
+"""Margin alerts and the receipts that came for them."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+from types import MappingProxyType
+
+from consumers.stores.base import Versions
+from consumers.stores.values import AlertRecord, AlertsSnapshot, Received
+from consumers.wire import DeliveryReceipt
+from core.alerts import MarginAlert
+
+KEPT = 5_000
+
+
+class AlertStore:
+    """Alerts by `event_id`, bounded; the lock guards all that begins with an underscore."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        self._lock = threading.Lock()
+        self._records: OrderedDict[str, AlertRecord] = OrderedDict()
+        self._told: dict[str, AlertRecord] = {}
+        self._early: OrderedDict[str, tuple[DeliveryReceipt, ...]] = OrderedDict()
+        self._duplicates = 0
+        self._receipts = 0
+        self._version = 0
+        self._snapshot: AlertsSnapshot | None = None
+
+    def apply(self, alert: MarginAlert, received: Received) -> None:
+        """Take in one alert; the same event again only counts."""
+        with self._lock:
+            known = self._records.get(alert.event_id)
+            if known is not None:
+                self._duplicates += 1
+                self._put(replace(known, deliveries=known.deliveries + 1))
+            else:
+                receipts = self._early.pop(alert.event_id, ())
+                self._put(AlertRecord(alert, received, 1, receipts))
+        self._version = self._versions.bump()
+
+    def apply_receipt(self, receipt: DeliveryReceipt) -> None:
+        """Join a receipt to its alert; one that outran its alert is kept for it."""
+        with self._lock:
+            self._receipts += 1
+            record = self._records.get(receipt.event_id)
+            before = self._early.get(receipt.event_id, ()) if record is None else record.receipts
+            merged = _merge(before, receipt)
+            if record is not None:
+                self._put(replace(record, receipts=merged))
+            else:
+                self._early[receipt.event_id] = merged
+                while len(self._early) > KEPT:
+                    self._early.popitem(last=False)
+            self._snapshot = None
+        self._version = self._versions.bump()
+
+    def _put(self, record: AlertRecord) -> None:
+        alert = record.alert
+        self._snapshot = None
+        self._records[alert.event_id] = record
+        while len(self._records) > KEPT:
+            self._records.popitem(last=False)
+        told = self._told.get(alert.user_id)
+        if not alert.test and (told is None or _order(told) <= _order(record)):
+            self._told[alert.user_id] = record
+
+    def get(self, event_id: str) -> AlertRecord | None:
+        """The record of one event."""
+        with self._lock:
+            return self._records.get(event_id)
+
+    def snapshot(self) -> AlertsSnapshot:
+        """All of it, immutable, newest first."""
+        with self._lock:
+            if self._snapshot is None:
+                newest = sorted(
+                    self._records.values(), key=lambda r: r.received.received_at, reverse=True
+                )
+                self._snapshot = AlertsSnapshot(
+                    self._version,
+                    tuple(newest),
+                    self._duplicates,
+                    self._receipts,
+                    MappingProxyType(dict(self._told)),
+                )
+            return self._snapshot
+
+
+def _order(record: AlertRecord) -> tuple[object, ...]:
+    """Newest by the market's time, then by the place in its incident: order of arrival is moot."""
+    alert = record.alert
+    return (alert.market_time or alert.timestamp, alert.sequence, alert.event_id)
+
+
+def _merge(
+    receipts: tuple[DeliveryReceipt, ...], new: DeliveryReceipt
+) -> tuple[DeliveryReceipt, ...]:
+    """One receipt a channel: the one of the latest attempt."""
+    by_channel = {r.channel: r for r in receipts}
+    held = by_channel.get(new.channel)
+    if held is None or held.attempt <= new.attempt:
+        by_channel[new.channel] = new
+    return tuple(by_channel[c] for c in sorted(by_channel))

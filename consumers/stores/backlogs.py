@@ -1,0 +1,69 @@
+"""Backlogs as Monitoring tells them, kept with their history and their gaps."""
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from consumers.monitoring import BacklogSample
+from consumers.stores.base import Versions
+from consumers.stores.values import BacklogsSnapshot, SubscriptionBacklog
+
+KEPT = 600
+
+
+class BacklogStore:
+    """The newest sample of each subscription; the lock guards all that begins with _."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        self._lock = threading.Lock()
+        self._held: dict[str, SubscriptionBacklog] = {}
+        self._history: dict[str, deque[tuple[datetime, int | None]]] = {}
+        self._polled_at: datetime | None = None
+        self._error: str | None = None
+        self._error_since: datetime | None = None
+        self._version = 0
+
+    def apply(self, samples: Mapping[str, BacklogSample], period: timedelta, at: datetime) -> None:
+        """Take in one poll; a known subscription without a point leaves a gap, not a zero."""
+        seconds = period.total_seconds()
+        with self._lock:
+            self._polled_at, self._error, self._error_since = at, None, None
+            for name in self._held.keys() - samples.keys():
+                self._history[name].append((at, None))
+            for name, sample in samples.items():
+                history = self._history.setdefault(name, deque(maxlen=KEPT))
+                history.append((at, sample.backlog))
+                self._held[name] = SubscriptionBacklog(
+                    name,
+                    sample.backlog,
+                    None if sample.oldest_s is None else timedelta(seconds=sample.oldest_s),
+                    None if sample.sent is None else sample.sent / seconds,
+                    None if sample.acked is None else sample.acked / seconds,
+                    sample.streams,
+                    sample.at,
+                    tuple(history),
+                )
+        self._version = self._versions.bump()
+
+    def fail(self, error: str, at: datetime) -> None:
+        """A poll failed: the figures stay, with their age and the reason."""
+        with self._lock:
+            self._error = error
+            self._error_since = self._error_since or at
+            for history in self._history.values():
+                history.append((at, None))
+        self._version = self._versions.bump()
+
+    def snapshot(self) -> BacklogsSnapshot:
+        """All of it, immutable."""
+        with self._lock:
+            return BacklogsSnapshot(
+                self._version,
+                MappingProxyType(dict(self._held)),
+                self._polled_at,
+                self._error,
+                self._error_since,
+            )

@@ -1,0 +1,77 @@
+"""The ring of recent messages, and how long each took to reach us."""
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from consumers.picture import Latency
+from consumers.stores.values import Message
+
+KEPT = 500
+SAMPLES = 3_000
+WINDOW = timedelta(minutes=5)
+RATE_WINDOW = timedelta(minutes=1)
+
+
+class MessageRing:
+    """Newest messages a topic and their transit; the lock guards all that begins with _."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._recent: dict[str, deque[Message]] = {}
+        self._transits: dict[str, deque[tuple[datetime, float]]] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, message: Message) -> None:
+        """Remember one message that was journalled or refused."""
+        received = message.received
+        with self._lock:
+            self._recent.setdefault(message.topic, deque(maxlen=KEPT)).appendleft(message)
+            transits = self._transits.setdefault(message.topic, deque(maxlen=SAMPLES))
+            transits.append((received.received_at, received.transit.total_seconds() * 1000))
+            self._counts[message.topic] = self._counts.get(message.topic, 0) + 1
+
+    def newest(self, limit: int, topic: str | None = None) -> tuple[Message, ...]:
+        """Newest first, of one topic or of all."""
+        with self._lock:
+            rings = [self._recent.get(topic, deque())] if topic else list(self._recent.values())
+            found = [m for ring in rings for m in ring]
+        found.sort(key=lambda m: m.received.received_at, reverse=True)
+        return tuple(found[:limit])
+
+    def counts(self) -> Mapping[str, int]:
+        """Messages a topic since the start."""
+        with self._lock:
+            return dict(self._counts)
+
+    def latency(self, now: datetime) -> dict[str, Latency]:
+        """Publish to received over the last minutes, a topic."""
+        with self._lock:
+            samples = {
+                t: [s for s in held if now - s[0] <= WINDOW] for t, held in self._transits.items()
+            }
+        return {topic: _latency([ms for _, ms in held]) for topic, held in samples.items()}
+
+    def rates(self, now: datetime) -> dict[str, float]:
+        """Messages a second over the last minute, a topic."""
+        seconds = RATE_WINDOW.total_seconds()
+        with self._lock:
+            return {
+                topic: sum(1 for at, _ in held if now - at <= RATE_WINDOW) / seconds
+                for topic, held in self._transits.items()
+            }
+
+
+def _latency(transits: list[float]) -> Latency:
+    skewed = sum(1 for ms in transits if ms < 0)
+    kept = sorted(ms for ms in transits if ms >= 0)
+    if not kept:
+        return Latency(len(transits), None, None, None, skewed)
+    return Latency(
+        len(transits),
+        kept[len(kept) // 2],
+        kept[min(len(kept) - 1, int(len(kept) * 0.95))],
+        kept[-1],
+        skewed,
+    )

@@ -1,0 +1,169 @@
+"""Live prices: which one counts, what is odd about it, and when a round is complete."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from consumers.stores.base import Versions
+from consumers.stores.history import PriceHistory
+from consumers.stores.values import AssetPrice, Flag, Market, PricesSnapshot, Received
+from consumers.wire import PriceTick
+
+JUMP = 0.20  # a single tick that moves the price by more than this fraction is flagged
+UNCHANGED = 30  # ticks in a row with the same price that are flagged; pegged assets are exempt
+MAX_FLAGS = 200
+MAX_ROUNDS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A consistent set of prices: what one round of the oracle left."""
+
+    assets: MappingProxyType[str, AssetPrice]
+    market: Market
+    complete: bool
+
+
+class PriceStore:
+    """The newest good price of every asset. The lock guards all that begins with an underscore."""
+
+    def __init__(self, versions: Versions, cadence: timedelta) -> None:
+        self._versions = versions
+        self._cadence = cadence
+        self._lock = threading.Lock()
+        self._assets: dict[str, AssetPrice] = {}
+        self._history: dict[str, PriceHistory] = {}
+        self._flags: deque[Flag] = deque(maxlen=MAX_FLAGS)
+        self._market = Market()
+        self._round: int | None = None
+        self._round_seen = 0
+        self._rounds = 0
+        self._closed: deque[Round] = deque(maxlen=MAX_ROUNDS)
+        self._messages = 0
+        self._historical = 0
+        self._version = 0
+        self._snapshot: PricesSnapshot | None = None
+
+    def apply(self, tick: PriceTick, received: Received) -> None:
+        """Take in one decoded price message."""
+        with self._lock:
+            self._snapshot = None
+            self._messages += 1
+            if tick.historical:
+                self._historical += 1
+            else:
+                self._begin_round(tick)
+                self._take(tick, received)
+                self._end_round(tick, received)
+        self._version = self._versions.bump()
+
+    def _begin_round(self, tick: PriceTick) -> None:
+        """A newer round closes the one before it, complete or not."""
+        if tick.round is None or tick.round == self._round:
+            return
+        if self._round is not None and self._round_seen:
+            self._close(complete=False)
+        self._round, self._round_seen = tick.round, 0
+
+    def _take(self, tick: PriceTick, received: Received) -> None:
+        as_of = tick.replayed_from or tick.timestamp
+        old = self._assets.get(tick.asset)
+        if old is not None and (as_of, received.message_id) <= (old.as_of, old.received.message_id):
+            if as_of < old.as_of:
+                back = (old.as_of - as_of).total_seconds()
+                self._flag(received, tick.asset, f"time went back {back:.0f} s", "history only")
+            return
+        self._judge(tick, old, received)
+        unchanged = old.unchanged + 1 if old is not None and old.price == tick.price else 0
+        cadence = timedelta(seconds=tick.cadence_s) if tick.cadence_s else self._cadence
+        self._assets[tick.asset] = AssetPrice(
+            tick.asset,
+            tick.price,
+            as_of,
+            tick.timestamp,
+            tick.source,
+            received,
+            cadence,
+            1 if old is None else old.ticks + 1,
+            unchanged,
+        )
+        history = self._history.setdefault(tick.asset, PriceHistory())
+        history.add(int(as_of.timestamp() * 1000), float(tick.price))
+
+    def _judge(self, tick: PriceTick, old: AssetPrice | None, received: Received) -> None:
+        for note in tick.notes:
+            self._flag(received, tick.asset, note, "read all the same")
+        if old is None:
+            return
+        move = float(tick.price / old.price) - 1
+        if abs(move) > JUMP:
+            self._flag(received, tick.asset, f"moved {move * 100:+.1f} % in one tick", "taken")
+        pegged = abs(float(tick.price) - 1) < 0.02
+        if old.price == tick.price and old.unchanged + 1 == UNCHANGED and not pegged:
+            self._flag(received, tick.asset, f"unchanged for {UNCHANGED} ticks", "taken")
+
+    def _flag(self, received: Received, asset: str, what: str, kept: str) -> None:
+        self._flags.appendleft(Flag(received.received_at, asset, what, kept))
+
+    def _end_round(self, tick: PriceTick, received: Received) -> None:
+        self._round_seen += 1
+        if tick.round is None:
+            self._market = replace(self._market, as_of=tick.timestamp, seen_at=received.received_at)
+            self._close(complete=True, counted=False)
+            return
+        if tick.replayed_from is not None:
+            self._market = Market(
+                True, tick.speed or 1.0, tick.replayed_from, received.received_at, tick.last
+            )
+        else:
+            self._market = Market(False, 1.0, tick.timestamp, received.received_at)
+        if tick.round_size is not None and self._round_seen >= tick.round_size:
+            self._close(complete=True)
+            self._round_seen = 0
+
+    def _close(self, *, complete: bool, counted: bool = True) -> None:
+        if counted:
+            self._rounds += 1
+        elif self._closed and not self._closed[-1].complete:
+            self._closed.pop()
+        self._closed.append(Round(MappingProxyType(dict(self._assets)), self._market, complete))
+
+    def take_rounds(self) -> list[Round]:
+        """The rounds closed since the last call, oldest first."""
+        with self._lock:
+            rounds = list(self._closed)
+            self._closed.clear()
+            return rounds
+
+    def latest(self) -> Round:
+        """The newest prices, whatever the state of their round."""
+        with self._lock:
+            return Round(MappingProxyType(dict(self._assets)), self._market, complete=False)
+
+    def history(self, asset: str, window: timedelta) -> tuple[tuple[int, float], ...]:
+        """(epoch ms in market time, USD), oldest first."""
+        with self._lock:
+            held = self._history.get(asset)
+            return () if held is None else held.window(window)
+
+    def newest_received(self) -> datetime | None:
+        """When the newest live price reached us."""
+        with self._lock:
+            return max((a.received.received_at for a in self._assets.values()), default=None)
+
+    def snapshot(self) -> PricesSnapshot:
+        """All of it, immutable."""
+        with self._lock:
+            if self._snapshot is None:
+                self._snapshot = PricesSnapshot(
+                    self._version,
+                    MappingProxyType(dict(self._assets)),
+                    self._market,
+                    self._rounds,
+                    self._messages,
+                    self._historical,
+                    tuple(self._flags),
+                )
+            return self._snapshot

@@ -1,0 +1,73 @@
+"""Test alerts on their way out and back."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from consumers.stores.base import Versions
+from consumers.stores.values import TestRun
+from consumers.wire import DeliveryReceipt
+from core.alerts import channels_for
+
+KEPT = 200
+
+
+class RunStore:
+    """Round trips by `test_id`, bounded; the lock guards `_runs`."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        self._lock = threading.Lock()
+        self._runs: OrderedDict[str, TestRun] = OrderedDict()
+
+    def add(self, run: TestRun) -> None:
+        """Begin to watch a run."""
+        with self._lock:
+            self._runs[run.test_id] = run
+            while len(self._runs) > KEPT:
+                self._runs.popitem(last=False)
+        self._versions.bump()
+
+    def published(self, test_id: str, at: datetime) -> None:
+        """The broker acknowledged it; that alone is not delivery."""
+        self._change(test_id, lambda r: replace(r, published_at=r.published_at or at))
+
+    def failed(self, test_id: str, error: str) -> None:
+        """It could not be published."""
+        self._change(test_id, lambda r: replace(r, error=error))
+
+    def received(self, test_id: str, at: datetime) -> None:
+        """Our own subscription saw it."""
+        self._change(test_id, lambda r: replace(r, received_at=r.received_at or at))
+
+    def receipt(self, receipt: DeliveryReceipt, at: datetime) -> None:
+        """A channel's outcome came; the last missing one ends the round trip."""
+
+        def join(run: TestRun) -> TestRun:
+            held = {r.channel: r for r in run.receipts}
+            held.setdefault(receipt.channel, receipt)
+            whole = held.keys() >= set(channels_for(run.alert.severity))
+            ended = run.receipt_at or (at if whole else None)
+            return replace(run, receipts=tuple(held.values()), receipt_at=ended)
+
+        self._change(receipt.test_id or "", join)
+
+    def _change(self, test_id: str, change: Callable[[TestRun], TestRun]) -> None:
+        with self._lock:
+            run = self._runs.get(test_id)
+            if run is None:
+                return
+            self._runs[test_id] = change(run)
+        self._versions.bump()
+
+    def get(self, test_id: str) -> TestRun | None:
+        """One run."""
+        with self._lock:
+            return self._runs.get(test_id)
+
+    def snapshot(self) -> tuple[TestRun, ...]:
+        """All runs, newest first."""
+        with self._lock:
+            return tuple(reversed(self._runs.values()))
