@@ -89,8 +89,8 @@ def _parse(value: Number, field: str) -> Decimal:
     if isinstance(value, float):
         return Decimal(float.__repr__(value))
     if isinstance(value, int):
-        # compared before it is converted: a huge int refuses to become digits
-        return Decimal(value) if abs(value) <= LARGEST else LARGEST * 10
+        # compared as an int: a huge one refuses to become digits
+        return Decimal(value) if abs(value) <= 10**40 else LARGEST * 10
     if not isinstance(value, str):
         raise FieldError(field, "must be a number")
     return _parse_text(value.strip(), field)

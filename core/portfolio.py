@@ -14,6 +14,9 @@ from core.exact import ONE, Number, amount_of
 _SYMBOL = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
+TEST_PREFIX = "test:"
+"""Accounts under this prefix are not real: they are for test alerts, and a book refuses them."""
+
 
 class Side(StrEnum):
     """The two sides of a margin account."""
