@@ -4,6 +4,7 @@ A decoder is total: it answers with a value or with `Refused` and never raises. 
 attributes; an attribute that contradicts it is noted.
 """
 
+from consumers.wire.alerts import alert_contradictions, alert_key, decode_alert, encode_alert
 from consumers.wire.fields import Encoded, Refused
 from consumers.wire.prices import PriceTick, decode_price, encode_price, price_key
 from consumers.wire.receipts import DeliveryReceipt, decode_receipt, encode_receipt, receipt_key
@@ -13,6 +14,7 @@ from consumers.wire.settlement import (
     encode_settlement,
     settlement_key,
 )
+from core.alerts import MarginAlert
 
 __all__ = [
     "DeliveryReceipt",
@@ -20,9 +22,12 @@ __all__ = [
     "PriceTick",
     "Refused",
     "SettlementEvent",
+    "alert_contradictions",
+    "decode_alert",
     "decode_price",
     "decode_receipt",
     "decode_settlement",
+    "encode_alert",
     "encode_price",
     "encode_receipt",
     "encode_settlement",
@@ -30,10 +35,12 @@ __all__ = [
 ]
 
 
-def key_of(value: PriceTick | SettlementEvent | DeliveryReceipt) -> str:
+def key_of(value: PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt) -> str:
     """The business key: unique within the value's topic, the same for the same event."""
     if isinstance(value, PriceTick):
         return price_key(value)
+    if isinstance(value, MarginAlert):
+        return alert_key(value)
     if isinstance(value, SettlementEvent):
         return settlement_key(value)
     return receipt_key(value)
