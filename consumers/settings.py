@@ -1,14 +1,17 @@
-"""The only reader of the environment: what may be set, with what bounds, and what is wrong with it."""
+"""The only reader of the environment: what may be set, its bounds, and what is wrong with it."""
 
 import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.policy import Policy, Status
 
 EMBEDDED_PROJECT = "fusion-local"
 _ADDRESS = re.compile(r"^[A-Za-z0-9.\-]+:\d{1,5}$|^\[[0-9A-Fa-f:]+\]:\d{1,5}$")
@@ -135,6 +138,17 @@ class Settings(BaseSettings):
         return timedelta(seconds=self.backlog_period_s or (3.0 if self.embedded else 60.0))
 
     @property
+    def policy(self) -> Policy:
+        """The rules every worker and page of this process judges by."""
+        return Policy(
+            hysteresis=Decimal(str(self.hysteresis_points)),
+            reminder={
+                Status.LIQUIDATION: timedelta(seconds=self.reminder_liquidation_s),
+                Status.MARGIN_CALL: timedelta(seconds=self.reminder_margin_call_s),
+            },
+        )
+
+    @property
     def book(self) -> Path:
         """The file of positions."""
         return self.book_path or self.data_dir / "book.csv"
@@ -149,7 +163,7 @@ class Settings(BaseSettings):
 
 
 def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Settings from the environment (or `env`), then `overrides` by field name; None is no override.
+    """Settings from the environment (or `env`), then `overrides` by field name (None: not set).
 
     Raises SettingsError with one line per fault, `VARIABLE=value: what is wrong`.
     """

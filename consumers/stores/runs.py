@@ -38,7 +38,7 @@ class RunStore:
         """It could not be published."""
         self._change(test_id, lambda r: replace(r, error=error))
 
-    def received(self, test_id: str, at: datetime) -> None:
+    def received(self, test_id: str | None, at: datetime) -> None:
         """Our own subscription saw it."""
         self._change(test_id, lambda r: replace(r, received_at=r.received_at or at))
 
@@ -52,9 +52,11 @@ class RunStore:
             ended = run.receipt_at or (at if whole else None)
             return replace(run, receipts=tuple(held.values()), receipt_at=ended)
 
-        self._change(receipt.test_id or "", join)
+        self._change(receipt.test_id, join)
 
-    def _change(self, test_id: str, change: Callable[[TestRun], TestRun]) -> None:
+    def _change(self, test_id: str | None, change: Callable[[TestRun], TestRun]) -> None:
+        if test_id is None:
+            return
         with self._lock:
             run = self._runs.get(test_id)
             if run is None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from consumers.wire import DeliveryReceipt, SettlementEvent
-from core.alerts import MarginAlert
+from core.alerts import MarginAlert, channels_for
 from core.book import Book, Valuation
 from core.margin import Assessment
 from core.policy import Policy, Status
@@ -116,8 +116,6 @@ class AlertRecord:
     @property
     def channels(self) -> tuple[str, ...]:
         """Channels the route of its severity asks for."""
-        from core.alerts import channels_for
-
         return channels_for(self.alert.severity)
 
 
@@ -136,11 +134,7 @@ class AlertsSnapshot:
         """One record per account whose newest alert is of an open incident, gravest first."""
         order = (Status.LIQUIDATION, Status.MARGIN_CALL, Status.WARNING)
         found = [r for r in self.told.values() if r.alert.status in order]
-        return tuple(
-            sorted(
-                found, key=lambda r: (order.index(r.alert.status), r.alert.timestamp), reverse=False
-            )
-        )
+        return tuple(sorted(found, key=lambda r: (order.index(r.alert.status), r.alert.timestamp)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +277,7 @@ class ScoresSnapshot:
     counts: Mapping[Status, int]
     collateral: Mapping[Status, float]
     nearest: tuple[Assessment, ...]  # nearest to the next band, worst first
+    gravest: Assessment | None  # the lowest score of all
     freshness: Mapping[str, Freshness]  # of every asset the book holds
     transitions: tuple[Transition, ...]  # newest first
     due: tuple[Due, ...]  # newest first, within the ledger's window

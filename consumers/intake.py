@@ -1,0 +1,155 @@
+"""From a message to a store: decode, journal, acknowledge after the commit, apply."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from consumers.clock import Clock
+from consumers.feed import Incoming
+from consumers.journal import Entry, Journal
+from consumers.stores import AlertStore, EscrowStore, MessageRing, PriceStore, RunStore
+from consumers.stores.values import Message, Received
+from consumers.wire import (
+    DeliveryReceipt,
+    PriceTick,
+    Refused,
+    SettlementEvent,
+    decode_alert,
+    decode_price,
+    decode_receipt,
+    decode_settlement,
+    key_of,
+)
+from core.alerts import MarginAlert
+
+PRICES = "market.prices.v1"
+SETTLEMENTS = "settlement.events.v1"
+ALERTS = "alerts.margin.v1"
+RECEIPTS = "alerts.delivery.v1"
+TOPICS = (PRICES, SETTLEMENTS, ALERTS, RECEIPTS)
+REMEMBERED = {PRICES: 40_000, SETTLEMENTS: 2_000, ALERTS: 5_000, RECEIPTS: 15_000}
+
+Value = PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What the intake feeds."""
+
+    prices: PriceStore
+    alerts: AlertStore
+    escrows: EscrowStore
+    runs: RunStore
+    ring: MessageRing
+
+
+class Intake:
+    """The way of every message; called from the feeds' threads and the journal's writer."""
+
+    def __init__(self, journal: Journal, stores: Stores, clock: Clock) -> None:
+        self._journal = journal
+        self._stores = stores
+        self._clock = clock
+
+    def handle(self, incoming: Incoming) -> None:
+        """Take one message; it is acknowledged only once it is durable."""
+        value = self._decode(incoming.topic, incoming)
+        received = Received(incoming.message_id, incoming.publish_time, incoming.received_at)
+        entry = _entry(incoming, "" if isinstance(value, Refused) else key_of(value))
+        if isinstance(value, Refused):
+            reason = value.reason
+            self._journal.quarantine(
+                entry, reason, lambda _new: self._refused(incoming, received, reason)
+            )
+            return
+        self._journal.append(
+            entry, lambda new: self._committed(incoming, received, value, entry.key, new=new)
+        )
+
+    def _decode(self, topic: str, incoming: Incoming) -> Value | Refused:
+        decode: Callable[..., Value | Refused] = {
+            PRICES: decode_price,
+            SETTLEMENTS: decode_settlement,
+            ALERTS: decode_alert,
+            RECEIPTS: decode_receipt,
+        }[topic]
+        return decode(incoming.data, incoming.attributes, self._clock.now())
+
+    def _refused(self, incoming: Incoming, received: Received, reason: str) -> None:
+        incoming.ack()
+        self._stores.ring.add(_message(incoming, received, "", reason))
+
+    def _committed(
+        self, incoming: Incoming, received: Received, value: Value, key: str, *, new: bool
+    ) -> None:
+        incoming.ack()
+        self._stores.ring.add(_message(incoming, received, key, None))
+        self.apply(value, received, new=new)
+
+    def apply(self, value: Value, received: Received, *, new: bool = True) -> None:
+        """Let the stores take in one value that is durable; `new` is False for a duplicate."""
+        stores = self._stores
+        match value:
+            case PriceTick():
+                if new:
+                    stores.prices.apply(value, received)
+            case SettlementEvent():
+                if new:
+                    stores.escrows.apply(value, received)
+                else:
+                    stores.escrows.duplicate()
+            case MarginAlert():
+                stores.alerts.apply(value, received)
+                stores.runs.received(value.test_id, received.received_at)
+            case DeliveryReceipt():
+                stores.alerts.apply_receipt(value)
+                stores.runs.receipt(value, received.received_at)
+
+    def warm(self) -> int:
+        """Fill the stores with what the journal holds; the number of events."""
+        count = 0
+        for topic, newest in (
+            (PRICES, 40_000),
+            (SETTLEMENTS, 2_000),
+            (ALERTS, 5_000),
+            (RECEIPTS, 15_000),
+        ):
+            for entry in self._journal.replay(topic, newest):
+                value = self._decode(topic, _again(entry))
+                if not isinstance(value, Refused):
+                    received = Received(entry.message_id, entry.publish_time, entry.received_at)
+                    self.apply(value, received)
+                    count += 1
+        return count
+
+
+def _entry(incoming: Incoming, key: str) -> Entry:
+    return Entry(
+        incoming.topic,
+        key,
+        incoming.message_id,
+        incoming.publish_time,
+        incoming.received_at,
+        incoming.data,
+        incoming.attributes,
+    )
+
+
+def _again(entry: Entry) -> Incoming:
+    """A journalled entry as if it had just come in; there is nothing left to acknowledge."""
+    return Incoming(
+        entry.topic,
+        entry.message_id,
+        entry.data,
+        entry.attributes,
+        entry.publish_time,
+        entry.received_at,
+        None,
+        lambda: None,
+        lambda: None,
+    )
+
+
+def _message(incoming: Incoming, received: Received, key: str, reason: str | None) -> Message:
+    return Message(
+        incoming.topic, received, key, incoming.attributes, incoming.data, refused=reason
+    )

@@ -1,0 +1,298 @@
+"""The one composition root of a control room: what is made, in which order it starts and stops."""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import structlog
+
+from consumers.actions import Actions, Preview
+from consumers.audit import AuditTrail
+from consumers.backlog_poller import BacklogPoller
+from consumers.book_source import load_book
+from consumers.clock import Clock, SystemClock
+from consumers.feed import Feed, FeedState
+from consumers.intake import ALERTS, PRICES, RECEIPTS, SETTLEMENTS, TOPICS, Intake, Stores
+from consumers.journal import Journal
+from consumers.monitoring import BacklogSource
+from consumers.picture import Picture, ThreadStatus
+from consumers.pubsub import Publisher, PubSub
+from consumers.scorer import Scorer
+from consumers.settings import Settings
+from consumers.signals import signals
+from consumers.state import state_of
+from consumers.stores import (
+    AlertStore,
+    BacklogStore,
+    EscrowStore,
+    MessageRing,
+    PriceStore,
+    RunStore,
+    Versions,
+)
+from consumers.stores.values import Message, Received, TestRun
+from consumers.topology import ephemeral
+from core.alerts import Severity
+from core.book import Book
+from core.diagnosis import verdict
+from core.margin import Assessment, assess
+from core.policy import Policy
+
+FRESH_S = 0.1  # a picture is shared by everybody who asks within this time
+PREFIX = "control-room"
+log = structlog.get_logger(__name__)
+
+
+class Runtime:
+    """Feeds, journal, stores, scorer and backlog poller of one control room.
+
+    `_lock` guards the cached picture; everything else is made once and only read.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.policy: Policy = settings.policy
+        self.started_at = self.clock.now()
+        loaded = load_book(settings.book)
+        self.book = Book.from_portfolios(loaded.portfolios, self.policy)
+        self.book_faults = loaded.faults
+        self.versions = Versions()
+        self.prices = PriceStore(self.versions, settings.cadence)
+        self.alerts = AlertStore(self.versions)
+        self.escrows = EscrowStore(self.versions)
+        self.backlogs = BacklogStore(self.versions)
+        self.runs = RunStore(self.versions)
+        self.ring = MessageRing()
+        self.pubsub = PubSub(settings.project, settings.emulator_host)
+        self.journal = Journal(settings.data_dir / "control-room.db", self.clock)
+        self.audit = AuditTrail(self.journal, self.clock)
+        self.intake = Intake(
+            self.journal,
+            Stores(self.prices, self.alerts, self.escrows, self.runs, self.ring),
+            self.clock,
+        )
+        self._publisher: Publisher | None = None
+        self.actions = Actions(
+            settings=settings,
+            policy=self.policy,
+            publisher=self.publisher,
+            receivers=self._receivers,
+            journal=self.journal,
+            audit=self.audit,
+            runs=self.runs,
+            clock=self.clock,
+        )
+        self.scorer = Scorer(
+            book=self.book,
+            prices=self.prices,
+            alerts=self.alerts,
+            versions=self.versions,
+            clock=self.clock,
+            grace=timedelta(seconds=10),
+        )
+        self.source = BacklogSource(settings.project, settings.emulator_host, self.clock)
+        self.poller = BacklogPoller(
+            source=self.source,
+            store=self.backlogs,
+            period=settings.backlog_period,
+            clock=self.clock,
+        )
+        self.feeds = tuple(self._feed(topic) for topic in TOPICS)
+        self._lock = threading.Lock()
+        self._picture: Picture | None = None
+        self._pictured = 0.0
+
+    def _feed(self, topic: str) -> Feed:
+        spec = ephemeral(PREFIX, topic, self.settings.replica)
+        return Feed(
+            pubsub=self.pubsub,
+            name=NAMES[topic],
+            topic=topic,
+            subscription=spec.name,
+            handle=self.intake.handle,
+            clock=self.clock,
+            cadence=self.settings.cadence if topic == PRICES else None,
+            recreate=spec,
+        )
+
+    def start(self) -> None:
+        """Journal first, then what it remembers, then the scores, then the streams."""
+        self.journal.start()
+        self.audit.prepare()
+        remembered = self.intake.warm()
+        self.actions.prepare()
+        self.scorer.start()
+        self.poller.start()
+        for feed in self.feeds:
+            feed.start()
+        log.info("runtime_started", remembered=remembered, accounts=len(self.book))
+
+    def stop(self, timeout: float = 6.0) -> None:
+        """Streams first, so that nothing arrives any more; the journal last."""
+        end = self.clock.monotonic() + timeout
+        stoppers: list[Callable[[float], None]] = [feed.stop for feed in self.feeds]
+        threads = [
+            threading.Thread(target=stop, args=(timeout / 2,), name="stopping", daemon=True)
+            for stop in stoppers
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.1, end - self.clock.monotonic()))
+        self.poller.stop(1.0)
+        self.scorer.stop(1.0)
+        if self._publisher is not None:
+            self._publisher.close()
+        self.journal.stop()
+        self.source.close()
+        self.pubsub.close()
+        log.info("runtime_stopped")
+
+    @property
+    def version(self) -> int:
+        """Grows with every change of any store."""
+        return self.versions.version
+
+    def wait(self, version: int, timeout: float) -> int:
+        """Block this thread until the version exceeds `version`, at most `timeout` seconds."""
+        return self.versions.wait(version, timeout)
+
+    def publisher(self) -> Publisher:
+        """Made on first use: a control room that only looks never has one."""
+        with self._lock:
+            if self._publisher is None:
+                self._publisher = self.pubsub.publisher()
+            return self._publisher
+
+    def picture(self) -> Picture:
+        """Everything a page may show, at most a tenth of a second old."""
+        with self._lock:
+            moment = self.clock.monotonic()
+            if self._picture is None or moment - self._pictured > FRESH_S:
+                self._picture, self._pictured = self._look(), moment
+            return self._picture
+
+    def _look(self) -> Picture:
+        now = self.clock.now()
+        channel = self.pubsub.connectivity()
+        feeds = tuple(feed.status() for feed in self.feeds)
+        journal = self.journal.status()
+        prices, scores, alerts = (
+            self.prices.snapshot(),
+            self.scorer.latest(),
+            self.alerts.snapshot(),
+        )
+        runs = self.runs.snapshot()
+        found = signals(
+            now=now,
+            channel=channel,
+            feeds=feeds,
+            journal=journal,
+            prices=prices,
+            scores=scores,
+            alerts=alerts,
+            runs=runs,
+            cadence=self.settings.cadence,
+        )
+        return Picture(
+            at=now,
+            started_at=self.started_at,
+            version=self.version,
+            settings=self.settings,
+            channel=channel,
+            feeds=feeds,
+            journal=journal,
+            prices=prices,
+            scores=scores,
+            alerts=alerts,
+            escrows=self.escrows.snapshot(),
+            backlogs=self.backlogs.snapshot(),
+            runs=runs,
+            latency=self.ring.latency(now),
+            rates=self.ring.rates(now),
+            quarantined=journal.quarantined,
+            threads=self._threads(),
+            book_faults=self.book_faults,
+            verdict=verdict(found),
+        )
+
+    def _threads(self) -> tuple[ThreadStatus, ...]:
+        return tuple(
+            ThreadStatus(t.name, t.is_alive())
+            for t in sorted(threading.enumerate(), key=lambda t: t.name)
+        )
+
+    def ready(self) -> tuple[bool, tuple[str, ...]]:
+        """Whether every feed is live and the book is scored; else the reasons why not."""
+        picture = self.picture()
+        reasons = []
+        if not picture.channel.connected:
+            reasons.append(f"disconnected since {picture.channel.since.isoformat()}")
+        reasons += [
+            f"feed {f.name} is {f.state}"
+            for f in picture.feeds
+            if f.state not in (FeedState.LIVE, FeedState.SILENT)
+        ]
+        price_feed = next(f for f in picture.feeds if f.topic == PRICES)
+        if price_feed.state is FeedState.SILENT and not picture.prices.market.ended:
+            reasons.append(f"feed {price_feed.name} is silent")
+        if picture.scores is None:
+            reasons.append("nothing scored yet")
+        return not reasons, tuple(reasons)
+
+    def assess(self, user_id: str) -> Assessment | None:
+        """The exact assessment of one account on the newest scored prices."""
+        scores = self.scorer.latest()
+        if scores is None or user_id not in self.book:
+            return None
+        return assess(self.book.portfolio(user_id), scores.valuation.prices, self.policy)
+
+    def price_history(self, asset: str, window: timedelta) -> tuple[tuple[int, float], ...]:
+        """(epoch ms in market time, USD), oldest first, at most 2,000 points."""
+        return self.prices.history(asset, window)
+
+    def messages(self, limit: int = 200, topic: str | None = None) -> tuple[Message, ...]:
+        """Recent messages, newest first, from memory: looking causes no call to the broker."""
+        return self.ring.newest(limit, topic)
+
+    def quarantine(self, limit: int = 100) -> tuple[Message, ...]:
+        """What could not be decoded, newest first, whole."""
+        return tuple(
+            Message(
+                q.entry.topic,
+                Received(q.entry.message_id, q.entry.publish_time, q.entry.received_at),
+                q.entry.key,
+                q.entry.attributes,
+                q.entry.data,
+                q.reason,
+            )
+            for q in self.journal.quarantined(limit)
+        )
+
+    def preview_test_alert(self, severity: Severity, by: str) -> Preview:
+        """The exact bytes of a test alert, and who would receive it."""
+        return self.actions.preview(severity, by)
+
+    def send_test_alert(self, preview: Preview, by: str) -> TestRun:
+        """Publish a previewed test alert once; raises ActionRefusedError."""
+        return self.actions.send(preview, by)
+
+    def tests_left(self) -> int:
+        """Test alerts that may still be sent within this minute."""
+        return self.actions.left()
+
+    def _receivers(self, topic: str) -> tuple[str, ...]:
+        return self.pubsub.topic_subscriptions(topic)
+
+    def state(self) -> dict[str, object]:
+        """The whole picture as plain values with ages, for machines."""
+        return state_of(self.picture(), *self.ready())
+
+
+NAMES: Mapping[str, str] = {
+    PRICES: "prices",
+    SETTLEMENTS: "settlements",
+    ALERTS: "alerts",
+    RECEIPTS: "receipts",
+}

@@ -1,0 +1,164 @@
+"""The control room's own score of the whole book: one thread, from price rounds to snapshots."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+import numpy as np
+import structlog
+
+from consumers.clock import Clock
+from consumers.pricing import snapshot_of
+from consumers.shadow import Shadow
+from consumers.stores import AlertStore, PriceStore, Round, Versions
+from consumers.stores.values import ScoresSnapshot
+from core.book import Book, Valuation
+from core.margin import Assessment, assess
+
+NEAREST = 25
+TICK_S = 1.0  # without messages, staleness still moves
+log = structlog.get_logger(__name__)
+
+
+class Scorer:
+    """Re-scores on every round, and every second in a live market; owns the thread `scorer`."""
+
+    def __init__(
+        self,
+        *,
+        book: Book,
+        prices: PriceStore,
+        alerts: AlertStore,
+        versions: Versions,
+        clock: Clock,
+        grace: timedelta,
+    ) -> None:
+        self._book = book
+        self._prices = prices
+        self._alerts = alerts
+        self._versions = versions
+        self._clock = clock
+        self._shadow = Shadow(book.policy, grace)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
+        self._latest: ScoresSnapshot | None = None
+        self._count = 0
+        self.last_error: str | None = None
+
+    def start(self) -> None:
+        """Begin; what the journal remembers must be in the stores by now."""
+        self._shadow.remember(self._alerts.snapshot().told)
+        self._prices.take_rounds()
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    @property
+    def thread(self) -> threading.Thread:
+        """The one thread of this scorer."""
+        return self._thread
+
+    def latest(self) -> ScoresSnapshot | None:
+        """The newest scores; None until the first prices came."""
+        return self._latest
+
+    def _run(self) -> None:
+        version, next_tick = -1, 0.0
+        while not self._stop.is_set():
+            rounds = self._prices.take_rounds()
+            tick = self._clock.monotonic() >= next_tick
+            if not rounds and tick:
+                rounds = self._on_timer()
+            if rounds:
+                self._guarded(lambda found=rounds: self._score(found))
+                next_tick = self._clock.monotonic() + TICK_S
+            elif tick:
+                self._guarded(self._refresh)
+                next_tick = self._clock.monotonic() + TICK_S
+            version = self._versions.wait(version, 0.25)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """A fault in one evaluation is logged and shown; the next round is scored all the same."""
+        try:
+            act()
+            self.last_error = None
+        except Exception as error:
+            self.last_error = f"{type(error).__name__}: {error}"
+            log.exception("scoring_failed")
+
+    def _on_timer(self) -> list[Round]:
+        latest = self._prices.latest()
+        return [] if latest.market.replay or not latest.assets else [latest]
+
+    def _score(self, rounds: list[Round]) -> None:
+        for priced in rounds:
+            self._one(priced, last=priced is rounds[-1])
+
+    def _one(self, priced: Round, *, last: bool) -> None:
+        started = time.perf_counter()
+        wall = self._clock.now()
+        market = priced.market
+        moment = market.as_of if market.replay and market.as_of is not None else wall
+        snapshot, freshness = snapshot_of(self._book.assets, priced.assets, moment)
+        valuation = self._book.revalue(snapshot)
+        self._shadow.see(valuation, wall, moment)
+        if not last:
+            return
+        alerts = self._alerts.snapshot()
+        not_told, since = self._shadow.not_told(valuation, alerts.told, wall)
+        users = self._book.users
+        policy = self._book.policy
+        self._count += 1
+        self._latest = ScoresSnapshot(
+            self._count,
+            wall,
+            moment,
+            valuation,
+            policy,
+            MappingProxyType(valuation.counts()),
+            MappingProxyType(valuation.collateral_by_status()),
+            tuple(
+                assess(self._book.portfolio(users[int(i)]), snapshot, policy)
+                for i in valuation.nearest(NEAREST)
+            ),
+            self._gravest(valuation),
+            MappingProxyType(freshness),
+            tuple(self._shadow.transitions()),
+            self._shadow.ledger(alerts, wall),
+            not_told,
+            MappingProxyType(since),
+            (time.perf_counter() - started) * 1000,
+        )
+        self._versions.bump()
+
+    def _gravest(self, valuation: Valuation) -> Assessment | None:
+        """The account with the lowest score, exactly; None where no account has one."""
+        if not np.any(np.isfinite(valuation.score)):
+            return None
+        user = self._book.users[int(np.nanargmin(valuation.score))]
+        return assess(self._book.portfolio(user), valuation.prices, self._book.policy)
+
+    def _refresh(self) -> None:
+        """Between the rounds of a replay, what is owed still ages and receipts still come."""
+        held = self._latest
+        if held is None:
+            return
+        alerts = self._alerts.snapshot()
+        wall: datetime = self._clock.now()
+        not_told, since = self._shadow.not_told(held.valuation, alerts.told, wall)
+        self._count += 1
+        self._latest = replace(
+            held,
+            version=self._count,
+            due=self._shadow.ledger(alerts, wall),
+            not_told=not_told,
+            not_told_since=MappingProxyType(since),
+        )
+        self._versions.bump()
