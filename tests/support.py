@@ -16,7 +16,7 @@ SHARED = ROOT.parent / "shared"
 def eventually(
     condition: Callable[[], object], timeout: float = 10.0, interval: float = 0.01, what: str = ""
 ) -> None:
-    """Return as soon as `condition()` is true; fail after `timeout` seconds saying what was awaited."""
+    """Return once `condition()` is true; after `timeout` seconds fail, saying what was awaited."""
     end = time.monotonic() + timeout
     pause = threading.Event()
     while not condition():
