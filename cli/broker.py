@@ -1,0 +1,20 @@
+"""`fusion broker`: the embedded broker by itself."""
+
+from typing import Annotated
+
+import typer
+
+
+def broker(
+    host: Annotated[str, typer.Option(help="Address to serve; loopback unless allowed.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port to serve; 0 takes a free one.")] = 0,
+    allow_public: Annotated[
+        bool, typer.Option("--allow-public", help="Serve other machines too. No credentials asked.")
+    ] = False,
+) -> None:
+    """Run a Pub/Sub broker on this machine; prints one JSON line with its address."""
+    from embedded.broker.command import run
+
+    raise typer.Exit(run(host, port, allow_public=allow_public))

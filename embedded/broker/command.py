@@ -1,0 +1,44 @@
+"""Run a broker as a process: say where it listens, stop on a signal or when the parent is gone."""
+
+import asyncio
+import json
+import signal
+import sys
+
+from embedded.broker.errors import BindError
+from embedded.broker.lifeline import parent_gone
+from embedded.broker.server import serve
+
+
+def run(host: str, port: int, *, allow_public: bool = False, parent: int | None = None) -> int:
+    """Serve until SIGTERM, SIGINT or the end of process `parent`; the exit status.
+
+    Prints one line, `{"address": "127.0.0.1:8085"}`, on standard output once it listens.
+    2: the address cannot be served, with one line on standard error.
+    """
+    try:
+        asyncio.run(_run(host, port, allow_public=allow_public, parent=parent))
+    except BindError as error:
+        sys.stderr.write(f"broker: {error}\n")
+        return 2
+    return 0
+
+
+async def _run(host: str, port: int, *, allow_public: bool, parent: int | None) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watch = None
+    if parent is not None:
+        watch = asyncio.create_task(parent_gone(parent, sys.stdin.fileno()), name="lifeline")
+        watch.add_done_callback(lambda _: stop.set())
+    try:
+        await serve(host, port, stop=stop, ready=_announce, allow_public=allow_public)
+    finally:
+        if watch is not None:
+            watch.cancel()
+
+
+def _announce(address: str) -> None:
+    sys.stdout.write(json.dumps({"address": address}) + "\n")
+    sys.stdout.flush()

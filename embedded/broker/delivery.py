@@ -1,0 +1,303 @@
+"""The delivery of one subscription: what waits, who holds what until when, what comes again.
+
+Plain code on one thread, driven from outside: the event loop calls in, and is asked for one alarm
+at a time. Order: what must be delivered again first, by publish order, then what was never
+delivered, by publish order; so a single stream that acknowledges sees a strict FIFO.
+
+A stream that ends. Pub/Sub lets the leases of a dead stream run to their deadline. Here one process
+serves a few subscribers on one machine and a restarted dashboard should not wait 30 s for its own
+messages, so: a stream that ends keeps its leases for `GRACE_S` (a client that shuts down cleanly
+sends its last acknowledgements after closing its stream); then, or as soon as another client opens
+a stream, they are delivered again, without counting as a failed attempt. A stream that the same
+client (`client_id`) opens again takes its leases back. Server keepalive finds streams whose peer
+is gone without a word within about 15 s.
+"""
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from consumers.clock import Clock
+from embedded.broker.consumer import Consumer
+from embedded.broker.encoding import Message
+from embedded.broker.errors import BrokerError
+from embedded.broker.policy import Alarm, Cancellable, DeliveryCounts, DeliveryPolicy
+from embedded.broker.redelivery import Lease, Redelivery
+
+GRACE_S = 1.0
+BATCH_MESSAGES = 1000
+BATCH_BYTES = 3 * 1024 * 1024  # a client with gRPC's default receive limit takes 4 MiB
+_FOREVER = float("inf")
+
+
+class Delivery:
+    """All unacknowledged messages of one subscription and those who take them.
+
+    `forward(message, attempts)` hands a message to the dead letter topic and says whether it went.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        alarm: Alarm,
+        policy: DeliveryPolicy,
+        forward: Callable[[Message, int], bool],
+    ) -> None:
+        self.policy = policy
+        self.counts = DeliveryCounts(clock)
+        self.backlog_bytes = 0
+        self._clock = clock
+        self._alarm = alarm
+        self._forward = forward
+        self._pending: deque[Message] = deque()
+        self._leases: dict[str, Lease] = {}
+        self._again = Redelivery()
+        self._consumers: deque[Consumer] = deque()
+        self._departed: dict[Consumer, float] = {}  # ended streams: until when they keep leases
+        self._earliest = _FOREVER  # no lease ends before this; a lower bound
+        self._armed = _FOREVER
+        self._handle: Cancellable | None = None
+        self._ack_prefix = secrets.token_hex(4)
+        self._deliveries = 0
+
+    # What waits
+
+    @property
+    def backlog(self) -> int:
+        """Messages not yet acknowledged, those in subscribers' hands included."""
+        return len(self._pending) + len(self._leases) + len(self._again)
+
+    @property
+    def attempts_counted(self) -> bool:
+        """Whether subscribers are told the delivery attempt."""
+        return self.policy.max_attempts is not None
+
+    def unacknowledged(self) -> Iterable[Message]:
+        """Every message not yet acknowledged, in no order."""
+        yield from self._pending
+        yield from (lease.message for lease in self._leases.values())
+        yield from (lease.message for lease in self._again)
+
+    def oldest(self) -> float | None:
+        """Publish time (POSIX seconds) of the oldest unacknowledged message."""
+        ages = [
+            lease.message.published
+            for held in (self._leases.values(), self._again)
+            for lease in held
+        ]
+        if self._pending:
+            ages.append(self._pending[0].published)
+        return min(ages, default=None)
+
+    def offer(self, messages: Sequence[Message]) -> None:
+        """Just published: hand them to whoever has room."""
+        self._drop_outlived(messages[-1].published)
+        self._pending.extend(messages)
+        self.backlog_bytes += sum(message.size for message in messages)
+        self._wake()
+
+    def seek(self, start: float, retained: Iterable[Message]) -> None:
+        """Make exactly the messages published at or after `start` (POSIX seconds) unacknowledged.
+
+        `retained` are those the topic still has; of the backlog all are known anyway.
+        """
+        known = {message.sequence: message for message in (*self.unacknowledged(), *retained)}
+        for lease in self._leases.values():
+            self._put_down(lease)
+        self._leases.clear()
+        self._again.clear()
+        wanted = (known[sequence] for sequence in sorted(known))
+        self._pending = deque(message for message in wanted if message.published >= start)
+        self.backlog_bytes = sum(message.size for message in self._pending)
+        self._wake()
+
+    # Who takes
+
+    @property
+    def streams(self) -> list[Consumer]:
+        """The open streaming pulls."""
+        return [consumer for consumer in self._consumers if consumer.streaming]
+
+    def attach(self, consumer: Consumer) -> None:
+        """A stream opens, or a pull begins to wait."""
+        for gone in list(self._departed):
+            del self._departed[gone]
+            if not consumer.client_id or gone.client_id != consumer.client_id:
+                self._release(gone)
+        self._consumers.append(consumer)
+
+    def detach(self, consumer: Consumer) -> None:
+        """It is gone; what a stream holds is released after the grace (see the module's text)."""
+        consumer.closed = True
+        if consumer in self._consumers:
+            self._consumers.remove(consumer)
+        if consumer.streaming and consumer.messages:
+            self._departed[consumer] = self._clock.monotonic() + GRACE_S
+            self._arm()
+
+    def end(self, error: BrokerError) -> None:
+        """End every stream and waiting pull with `error`."""
+        for consumer in list(self._consumers):
+            consumer.end(error)
+
+    def take(self, consumer: Consumer) -> list[Lease]:
+        """The next deliveries for `consumer`: at most a batch, its credit and its fair share."""
+        room = consumer.room(self._share())
+        byte_room = consumer.byte_room(BATCH_BYTES)
+        if room <= 0 or byte_room <= 0:
+            return []
+        deadline = self._clock.monotonic() + consumer.deadline_s
+        batch: list[Lease] = []
+        while len(batch) < room and (lapsed := self._again.first()) is not None:
+            if not self._fits(lapsed.message, byte_room, batch, consumer):
+                break
+            self._again.pop()
+            byte_room -= lapsed.message.size
+            batch.append(self._lease(lapsed.message, lapsed.attempt, deadline, consumer))
+        else:
+            pending = self._pending
+            while len(batch) < room and pending:
+                if not self._fits(pending[0], byte_room, batch, consumer):
+                    break
+                byte_room -= pending[0].size
+                batch.append(self._lease(pending.popleft(), 1, deadline, consumer))
+        if batch:
+            self.counts.sent.add(len(batch))
+            if deadline < self._earliest:
+                self._earliest = deadline
+                self._arm()
+        return batch
+
+    # What subscribers say
+
+    def acknowledge(self, ack_ids: Iterable[str]) -> None:
+        """Done with these. Unknown ids are passed over, as Pub/Sub does without exactly-once."""
+        count = 0
+        for ack_id in ack_ids:
+            lease = self._leases.pop(ack_id, None)
+            if lease is not None:
+                self._put_down(lease)
+            else:
+                lease = self._again.acknowledge(ack_id)
+                if lease is None:
+                    continue
+            count += 1
+            self.backlog_bytes -= lease.message.size
+        self.counts.acknowledged.add(count)
+        self._wake()
+
+    def modify(self, ack_ids: Iterable[str], seconds: float) -> None:
+        """Let these leases end `seconds` from now; 0 is a nack."""
+        deadline = self._clock.monotonic() + seconds
+        if seconds <= 0:
+            known = [self._leases[ack_id] for ack_id in set(ack_ids) & self._leases.keys()]
+            self.counts.nacked.add(len(known))
+            self._lapse(known, failed=True)
+            return
+        for ack_id in ack_ids:
+            lease = self._leases.get(ack_id)
+            if lease is not None:
+                lease.deadline = deadline
+                if lease.consumer is not None and lease.consumer.closed:
+                    self._put_down(lease)  # its stream is gone, but somebody still works on it
+        if deadline < self._earliest:
+            self._earliest = deadline
+            self._arm()
+
+    # Time
+
+    def _ring(self) -> None:
+        """The alarm: end leases and back-offs that are due."""
+        self._armed, self._handle = _FOREVER, None
+        now = self._clock.monotonic()
+        for consumer in [gone for gone, until in self._departed.items() if until <= now]:
+            del self._departed[consumer]
+            self._release(consumer)
+        if self._earliest <= now:
+            self._expire(now)
+        if self._again.advance(now):
+            self._wake()
+        self._arm()
+
+    def _expire(self, now: float) -> None:
+        due = [lease for lease in self._leases.values() if lease.deadline <= now]
+        self.counts.expired.add(len(due))
+        self._lapse(due, failed=True)
+        nearest = min((lease.deadline for lease in self._leases.values()), default=_FOREVER)
+        # A look costs about 0.1 us a lease: the more there are, the less often.
+        self._earliest = max(nearest, now + 0.001 + len(self._leases) * 1e-6)
+
+    def _arm(self) -> None:
+        when = min(self._earliest, self._again.next_due, *self._departed.values(), _FOREVER)
+        if when < self._armed:
+            if self._handle is not None:
+                self._handle.cancel()
+            self._armed = when
+            self._handle = self._alarm(when, self._ring)
+
+    # Inside
+
+    def _lease(self, message: Message, attempt: int, deadline: float, consumer: Consumer) -> Lease:
+        self._deliveries += 1
+        ack_id = f"{self._ack_prefix}{self._deliveries:012x}"
+        lease = Lease(ack_id, message, attempt, deadline, consumer)
+        self._leases[ack_id] = lease
+        consumer.hold(message.size)
+        return lease
+
+    @staticmethod
+    def _fits(message: Message, byte_room: int, batch: list[Lease], consumer: Consumer) -> bool:
+        # A message larger than all room must still get through, alone.
+        return message.size <= byte_room or (not batch and not consumer.bytes)
+
+    @staticmethod
+    def _put_down(lease: Lease) -> None:
+        if lease.consumer is not None:
+            lease.consumer.release(lease.message.size)
+            lease.consumer = None
+
+    def _release(self, gone: Consumer) -> None:
+        """A stream is gone for good: its leases come again, which is nobody's failure."""
+        held = [lease for lease in self._leases.values() if lease.consumer is gone]
+        self._lapse(held, failed=False)
+
+    def _lapse(self, leases: Iterable[Lease], *, failed: bool) -> None:
+        """These deliveries came to nothing: forward to the dead letter topic or deliver again."""
+        policy, now = self.policy, self._clock.monotonic()
+        for lease in leases:
+            self._put_down(lease)
+            del self._leases[lease.ack_id]
+            spent = policy.max_attempts is not None and lease.attempt >= policy.max_attempts
+            if failed and spent and self._forward(lease.message, lease.attempt):
+                self.backlog_bytes -= lease.message.size
+                self.counts.dead_lettered.add()
+                continue
+            wait = policy.backoff_s(lease.attempt) if failed else 0.0
+            lease.attempt += failed
+            self._again.add(lease, now + wait if wait else None)
+        self._arm()
+        self._wake()
+
+    def _share(self) -> int:
+        """How much one taker may have now, so that several get about the same."""
+        takers = sum(consumer.has_room for consumer in self._consumers)
+        if takers <= 1:
+            return BATCH_MESSAGES
+        available = len(self._pending) + self._again.ready_count()
+        return min(BATCH_MESSAGES, max(1, -(-available // takers)))
+
+    def _wake(self) -> None:
+        """Call whoever could take something, not always the same one first."""
+        if not self._pending and not self._again.ready_count():
+            return
+        self._consumers.rotate(-1)
+        for consumer in self._consumers:
+            if consumer.has_room:
+                consumer.wake()
+
+    def _drop_outlived(self, now: float) -> None:
+        """Pub/Sub gives up on messages older than the subscription's retention."""
+        oldest = now - self.policy.retention_s
+        while self._pending and self._pending[0].published < oldest:
+            self.backlog_bytes -= self._pending.popleft().size

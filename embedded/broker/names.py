@@ -1,0 +1,64 @@
+"""Resource names: `projects/<project>/topics/<id>` and `projects/<project>/subscriptions/<id>`.
+
+Rules of https://docs.cloud.google.com/pubsub/docs/pubsub-basics#resource_names; project ids are
+taken more freely, as emulators do.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+from embedded.broker.errors import InvalidArgumentError
+
+DELETED_TOPIC = "_deleted-topic_"
+_ID = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,62}")
+_LARGEST_PAGE = 1000
+
+T = TypeVar("T")
+
+
+def check(name: str, collection: str) -> str:
+    """`name` if it is a well-formed name in `collection` ("topics" or "subscriptions")."""
+    parts = name.split("/")
+    if (
+        len(parts) != 4
+        or parts[0] != "projects"
+        or parts[2] != collection
+        or not _PROJECT.fullmatch(parts[1])
+        or not _ID.fullmatch(parts[3])
+    ):
+        raise InvalidArgumentError(f"Invalid [{collection}] name: (name={name})")
+    return name
+
+
+def project_of(name: str) -> str:
+    """The project id in a checked resource name."""
+    return name.split("/")[1]
+
+
+def id_of(name: str) -> str:
+    """The last part of a resource name."""
+    return name.rsplit("/", 1)[-1]
+
+
+def project(parent: str) -> str:
+    """The id in `projects/<id>`."""
+    prefix, _, name = parent.partition("/")
+    if prefix != "projects" or not _PROJECT.fullmatch(name):
+        raise InvalidArgumentError(f"Invalid [projects] name: (name={parent})")
+    return name
+
+
+def page(items: Mapping[str, T], size: int, token: str) -> tuple[list[T], str]:
+    """One page of `items` in the order of their names, and the token of the next one ("" = last).
+
+    The token is the name of the last item given, so that pages stay right while items come and go.
+    """
+    if size < 0:
+        raise InvalidArgumentError(f"page_size must not be negative: {size}")
+    names = sorted(name for name in items if name > token)
+    size = min(size or 100, _LARGEST_PAGE)
+    chosen = names[:size]
+    following = chosen[-1] if len(names) > size else ""
+    return [items[name] for name in chosen], following

@@ -1,0 +1,84 @@
+"""`google.pubsub.v1.Publisher`."""
+
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+
+from embedded.broker import names
+from embedded.broker.messages import Topic, raw
+from embedded.broker.registry import Registry
+from embedded.broker.rpc import Methods, unary
+
+NAME = "google.pubsub.v1.Publisher"
+_PublishResponse = raw("PublishResponse")
+_ListTopicsResponse = raw("ListTopicsResponse")
+_ListTopicSubscriptionsResponse = raw("ListTopicSubscriptionsResponse")
+_ListTopicSnapshotsResponse = raw("ListTopicSnapshotsResponse")
+_DetachSubscriptionResponse = raw("DetachSubscriptionResponse")
+
+
+class Publisher:
+    """Topics, and publishing to them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def methods(self) -> Methods:
+        """The service's methods by name."""
+        return {
+            "CreateTopic": unary(self._create, Topic),
+            "UpdateTopic": unary(self._update, raw("UpdateTopicRequest")),
+            "Publish": unary(self._publish, raw("PublishRequest")),
+            "GetTopic": unary(self._get, raw("GetTopicRequest")),
+            "ListTopics": unary(self._list, raw("ListTopicsRequest")),
+            "ListTopicSubscriptions": unary(
+                self._subscriptions, raw("ListTopicSubscriptionsRequest")
+            ),
+            "ListTopicSnapshots": unary(self._snapshots, raw("ListTopicSnapshotsRequest")),
+            "DeleteTopic": unary(self._delete, raw("DeleteTopicRequest")),
+            "DetachSubscription": unary(self._detach, raw("DetachSubscriptionRequest")),
+        }
+
+    def _create(self, topic: Any) -> Any:
+        return self._registry.create_topic(topic).settings
+
+    def _update(self, request: Any) -> Any:
+        return self._registry.update_topic(request.topic, request.update_mask.paths).settings
+
+    def _publish(self, request: Any) -> Any:
+        topic = self._registry.topic(request.topic)
+        return _PublishResponse(message_ids=topic.publish(request.messages))
+
+    def _get(self, request: Any) -> Any:
+        return self._registry.topic(request.topic).settings
+
+    def _list(self, request: Any) -> Any:
+        topics, token = names.page(
+            self._registry.topics_of(request.project), request.page_size, request.page_token
+        )
+        return _ListTopicsResponse(
+            topics=[topic.settings for topic in topics], next_page_token=token
+        )
+
+    def _subscriptions(self, request: Any) -> Any:
+        subscriptions, token = names.page(
+            self._registry.topic(request.topic).subscriptions,
+            request.page_size,
+            request.page_token,
+        )
+        return _ListTopicSubscriptionsResponse(
+            subscriptions=[subscription.name for subscription in subscriptions],
+            next_page_token=token,
+        )
+
+    def _snapshots(self, request: Any) -> Any:
+        self._registry.topic(request.topic)
+        return _ListTopicSnapshotsResponse()
+
+    def _delete(self, request: Any) -> Any:
+        self._registry.delete_topic(request.topic)
+        return Empty()
+
+    def _detach(self, request: Any) -> Any:
+        self._registry.detach_subscription(request.subscription)
+        return _DetachSubscriptionResponse()

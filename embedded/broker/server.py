@@ -1,0 +1,85 @@
+"""The server: one port, Pub/Sub and Monitoring, on the running event loop."""
+
+import asyncio
+import gc
+import ipaddress
+from collections.abc import Callable
+
+import grpc.aio
+
+from consumers.clock import SystemClock
+from embedded.broker import publisher, subscriber
+from embedded.broker.errors import BindError, UnavailableError
+from embedded.broker.registry import Registry
+from embedded.broker.retention import Limits
+from embedded.broker.rpc import service
+
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # else a second broker would share the port without a word
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Find peers that went without closing their connection: ping, and take no answer for an answer.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Let clients do the same without being told "too many pings".
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+
+def check_host(host: str, *, allow_public: bool) -> None:
+    """Refuse to serve other machines unless told so: the broker knows no credentials."""
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback and not allow_public:
+        raise BindError(f"{host} is not a loopback address; --allow-public serves it all the same")
+
+
+async def serve(
+    host: str,
+    port: int,
+    *,
+    stop: asyncio.Event,
+    ready: Callable[[str], None],
+    allow_public: bool = False,
+    limits: Limits | None = None,
+) -> None:
+    """Serve until `stop` is set; `ready` gets the address ("127.0.0.1:8085") once it listens.
+
+    Port 0 takes a free one. BindError if the address cannot be had. When stopping, streams end
+    with UNAVAILABLE, so that clients reconnect to whoever comes next.
+    """
+    check_host(host, allow_public=allow_public)
+    clock, loop = SystemClock(), asyncio.get_running_loop()
+    registry = Registry(clock=clock, alarm=loop.call_at, limits=limits)
+    server = grpc.aio.server(options=_OPTIONS)
+    server.add_generic_rpc_handlers(
+        (
+            service(publisher.NAME, publisher.Publisher(registry).methods()),
+            service(subscriber.NAME, subscriber.Subscriber(registry).methods()),
+        )
+    )
+    bracketed = f"[{host}]" if ":" in host else host
+    try:
+        bound = server.add_insecure_port(f"{bracketed}:{port}")
+    except RuntimeError as error:
+        raise BindError(f"cannot serve {bracketed}:{port}: {_reason(port)}") from error
+    await server.start()
+    gc.freeze()  # what is loaded now stays; the collector need not look at it again
+    try:
+        ready(f"{bracketed}:{bound}")
+        await stop.wait()
+    finally:
+        for subscription in registry.subscriptions.values():
+            subscription.delivery.end(UnavailableError("The broker is stopping."))
+        await server.stop(grace=0.5)
+
+
+def _reason(port: int) -> str:
+    return "the port is in use or not allowed" if port else "the address is not on this machine"

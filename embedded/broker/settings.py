@@ -1,0 +1,161 @@
+"""What may be asked of a topic and a subscription: defaults, bounds and update masks.
+
+Bounds of the reference of `google.pubsub.v1`:
+https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from embedded.broker import names
+from embedded.broker.errors import InvalidArgumentError
+from embedded.broker.policy import DeliveryPolicy
+
+MINUTE, DAY = 60, 86_400
+TOPIC_FIELDS = frozenset(
+    {
+        "labels",
+        "message_storage_policy",
+        "kms_key_name",
+        "schema_settings",
+        "message_retention_duration",
+        "ingestion_data_source_settings",
+        "message_transforms",
+    }
+)
+SUBSCRIPTION_FIELDS = frozenset(
+    {
+        "push_config",
+        "bigquery_config",
+        "cloud_storage_config",
+        "ack_deadline_seconds",
+        "retain_acked_messages",
+        "message_retention_duration",
+        "labels",
+        "expiration_policy",
+        "dead_letter_policy",
+        "retry_policy",
+        "enable_exactly_once_delivery",
+        "message_transforms",
+    }
+)
+
+
+def seconds(duration: Any) -> float:
+    """A protobuf Duration in seconds."""
+    return float(duration.seconds) + float(duration.nanos) / 1e9
+
+
+def merged(settings: Any, changes: Any, paths: Sequence[str], allowed: Collection[str]) -> Any:
+    """A copy of `settings` with the fields `paths` as `changes` has them."""
+    if not paths:
+        raise InvalidArgumentError("The update_mask in the request must not be empty.")
+    for path in paths:
+        if path not in allowed:
+            raise InvalidArgumentError(
+                f"Invalid update_mask provided in the request: '{path}' is not an updatable field."
+            )
+    result, chosen = type(settings)(), type(settings)()
+    result.CopyFrom(settings)
+    chosen.CopyFrom(changes)
+    for field in chosen.DESCRIPTOR.fields:
+        if field.name not in paths:
+            chosen.ClearField(field.name)
+    for path in paths:
+        result.ClearField(path)
+    result.MergeFrom(chosen)
+    return result
+
+
+def completed_topic(topic: Any) -> Any:
+    """`topic` checked and with the broker's own fields set."""
+    names.check(topic.name, "topics")
+    if topic.HasField("message_retention_duration"):
+        _within("message_retention_duration", seconds(topic.message_retention_duration), 600, 31)
+    topic.state = 1  # ACTIVE
+    return topic
+
+
+def completed_subscription(subscription: Any) -> Any:
+    """`subscription` checked and with defaults filled in, as Pub/Sub returns it."""
+    names.check(subscription.name, "subscriptions")
+    deadline = subscription.ack_deadline_seconds or 10
+    if not 10 <= deadline <= 600:
+        raise InvalidArgumentError(
+            f"Invalid ack deadline given: (ack_deadline_seconds={deadline}). "
+            "It must be between 10 and 600 seconds."
+        )
+    subscription.ack_deadline_seconds = deadline
+    if not subscription.HasField("message_retention_duration"):
+        subscription.message_retention_duration.seconds = 7 * DAY
+    _within("message_retention_duration", seconds(subscription.message_retention_duration), 600, 31)
+    if not subscription.HasField("expiration_policy"):
+        subscription.expiration_policy.ttl.seconds = 31 * DAY
+    if subscription.expiration_policy.HasField("ttl"):
+        _within("expiration_policy.ttl", seconds(subscription.expiration_policy.ttl), DAY, 365)
+    if subscription.HasField("dead_letter_policy"):
+        _complete_dead_letter(subscription.dead_letter_policy)
+    if subscription.HasField("retry_policy"):
+        _complete_retry(subscription.retry_policy)
+    subscription.state = 1  # ACTIVE
+    return subscription
+
+
+def delivery_policy(subscription: Any) -> DeliveryPolicy:
+    """What delivery needs to know of a completed subscription."""
+    retry = subscription.retry_policy if subscription.HasField("retry_policy") else None
+    dead_letter = subscription.HasField("dead_letter_policy")
+    return DeliveryPolicy(
+        ack_deadline_s=float(subscription.ack_deadline_seconds),
+        retention_s=seconds(subscription.message_retention_duration),
+        min_backoff_s=None if retry is None else seconds(retry.minimum_backoff),
+        max_backoff_s=600.0 if retry is None else seconds(retry.maximum_backoff),
+        max_attempts=subscription.dead_letter_policy.max_delivery_attempts if dead_letter else None,
+    )
+
+
+def check_stream_deadline(deadline: int) -> None:
+    """`stream_ack_deadline_seconds` of a StreamingPull."""
+    if not 10 <= deadline <= 600:
+        raise InvalidArgumentError(
+            f"Invalid stream_ack_deadline_seconds: {deadline}. It must be between 10 and 600."
+        )
+
+
+def check_extension(deadline: int) -> None:
+    """`ack_deadline_seconds` of a ModifyAckDeadline."""
+    if not 0 <= deadline <= 600:
+        raise InvalidArgumentError(
+            f"Invalid ack deadline given: (ack_deadline_seconds={deadline}). "
+            "It must be between 0 and 600 seconds."
+        )
+
+
+def _within(field: str, value: float, least: float, days: int) -> None:
+    if not least <= value <= days * DAY:
+        raise InvalidArgumentError(
+            f"Invalid {field}: {value:g} s. It must be between {least:g} s and {days} days."
+        )
+
+
+def _complete_dead_letter(policy: Any) -> None:
+    names.check(policy.dead_letter_topic, "topics")
+    policy.max_delivery_attempts = policy.max_delivery_attempts or 5
+    if not 5 <= policy.max_delivery_attempts <= 100:
+        raise InvalidArgumentError(
+            f"Invalid max_delivery_attempts: {policy.max_delivery_attempts}. "
+            "It must be between 5 and 100."
+        )
+
+
+def _complete_retry(policy: Any) -> None:
+    if not policy.HasField("minimum_backoff"):
+        policy.minimum_backoff.seconds = 10
+    if not policy.HasField("maximum_backoff"):
+        policy.maximum_backoff.seconds = 600
+    least, most = seconds(policy.minimum_backoff), seconds(policy.maximum_backoff)
+    if not 0 <= least <= most <= 600:
+        raise InvalidArgumentError(
+            f"Invalid retry_policy: backoff from {least:g} s to {most:g} s. "
+            "Both must be between 0 and 600 seconds, the minimum not above the maximum."
+        )

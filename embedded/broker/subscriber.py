@@ -1,0 +1,138 @@
+"""`google.pubsub.v1.Subscriber`: everything but the streaming pull, which is in `streaming`."""
+
+import asyncio
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+
+from embedded.broker import encoding, names
+from embedded.broker.consumer import Consumer
+from embedded.broker.errors import InvalidArgumentError
+from embedded.broker.messages import Subscription, raw
+from embedded.broker.registry import Registry
+from embedded.broker.rpc import Methods, streaming, unary, waiting
+from embedded.broker.settings import check_extension
+from embedded.broker.streaming import StreamingPull
+
+NAME = "google.pubsub.v1.Subscriber"
+_LONGEST_PULL_S = 10.0
+_ListSubscriptionsResponse = raw("ListSubscriptionsResponse")
+_SeekResponse = raw("SeekResponse")
+
+
+class Subscriber:
+    """Subscriptions, and receiving from them."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._streaming_pull = StreamingPull(registry)
+
+    def methods(self) -> Methods:
+        """The service's methods by name."""
+        return {
+            "CreateSubscription": unary(self._create, Subscription),
+            "GetSubscription": unary(self._get, raw("GetSubscriptionRequest")),
+            "UpdateSubscription": unary(self._update, raw("UpdateSubscriptionRequest")),
+            "ListSubscriptions": unary(self._list, raw("ListSubscriptionsRequest")),
+            "DeleteSubscription": unary(self._delete, raw("DeleteSubscriptionRequest")),
+            "ModifyAckDeadline": unary(self._modify, raw("ModifyAckDeadlineRequest")),
+            "Acknowledge": unary(self._acknowledge, raw("AcknowledgeRequest")),
+            "Pull": waiting(self._pull, raw("PullRequest")),
+            "StreamingPull": streaming(self._streaming_pull.serve, raw("StreamingPullRequest")),
+            "ModifyPushConfig": unary(self._modify_push, raw("ModifyPushConfigRequest")),
+            "Seek": unary(self._seek, raw("SeekRequest")),
+        }
+
+    def _create(self, subscription: Any) -> Any:
+        return self._registry.create_subscription(subscription).settings
+
+    def _get(self, request: Any) -> Any:
+        return self._registry.subscription(request.subscription).settings
+
+    def _update(self, request: Any) -> Any:
+        return self._registry.update_subscription(
+            request.subscription, request.update_mask.paths
+        ).settings
+
+    def _list(self, request: Any) -> Any:
+        subscriptions, token = names.page(
+            self._registry.subscriptions_of(request.project),
+            request.page_size,
+            request.page_token,
+        )
+        return _ListSubscriptionsResponse(
+            subscriptions=[subscription.settings for subscription in subscriptions],
+            next_page_token=token,
+        )
+
+    def _delete(self, request: Any) -> Any:
+        self._registry.delete_subscription(request.subscription)
+        return Empty()
+
+    def _modify(self, request: Any) -> Any:
+        subscription = self._registry.subscription(request.subscription)
+        check_extension(request.ack_deadline_seconds)
+        _check_ack_ids(request.ack_ids)
+        subscription.delivery.modify(request.ack_ids, request.ack_deadline_seconds)
+        return Empty()
+
+    def _acknowledge(self, request: Any) -> Any:
+        subscription = self._registry.subscription(request.subscription)
+        _check_ack_ids(request.ack_ids)
+        subscription.delivery.acknowledge(request.ack_ids)
+        return Empty()
+
+    def _modify_push(self, request: Any) -> Any:
+        subscription = self._registry.subscription(request.subscription)
+        subscription.settings.push_config.CopyFrom(request.push_config)
+        return Empty()
+
+    def _seek(self, request: Any) -> Any:
+        if request.HasField("time"):
+            start = request.time.seconds + request.time.nanos / 1e9
+            self._registry.seek(request.subscription, start)
+        else:
+            self._registry.seek_to_snapshot(request.subscription, request.snapshot)
+        return _SeekResponse()
+
+    async def _pull(self, request: Any, context: Any) -> bytes:
+        """Waits for the first message, but answers (with none) before the caller gives up."""
+        subscription = self._registry.subscription(request.subscription)
+        subscription.check_attached()
+        if request.max_messages <= 0:
+            raise InvalidArgumentError("max_messages must be positive.")
+        delivery, arrived = subscription.delivery, asyncio.Event()
+        consumer = Consumer(
+            wake=arrived.set,
+            deadline_s=delivery.policy.ack_deadline_s,
+            max_messages=request.max_messages,
+            streaming=False,
+        )
+        delivery.attach(consumer)
+        try:
+            leases = delivery.take(consumer)
+            if not leases and not request.return_immediately:
+                await _at_most(_patience(context), arrived)
+                if consumer.error:
+                    raise consumer.error
+                leases = delivery.take(consumer)
+        finally:
+            delivery.detach(consumer)
+        return encoding.received(leases, delivery.attempts_counted)
+
+
+def _check_ack_ids(ack_ids: Any) -> None:
+    if not ack_ids:
+        raise InvalidArgumentError("No ack ids specified.")
+
+
+def _patience(context: Any) -> float:
+    remaining = context.time_remaining()
+    return _LONGEST_PULL_S if remaining is None else min(_LONGEST_PULL_S, remaining * 0.8)
+
+
+async def _at_most(seconds: float, event: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return

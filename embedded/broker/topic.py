@@ -1,0 +1,133 @@
+"""A topic: stores what is published, once, and offers it to its subscriptions."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from consumers.clock import Clock
+from embedded.broker import encoding, names
+from embedded.broker.errors import InvalidArgumentError, ResourceExhaustedError
+from embedded.broker.retention import Limits, RetentionWindow
+from embedded.broker.settings import seconds
+from embedded.broker.tally import Tally
+
+if TYPE_CHECKING:
+    from embedded.broker.subscription import Subscription
+
+# A topic that asks for no retention still keeps this much, so that a dashboard that has just made
+# its subscription can seek back and warm up. (Google keeps nothing then: ask for it there.)
+DEFAULT_RETENTION_S = 600.0
+_MOST_MESSAGES = 1000
+_MOST_BYTES = 10_000_000
+
+
+class Sequencer:
+    """Numbers messages over the whole broker; starts at the wall clock's microseconds, so that
+    message ids do not come again after a restart."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = int(clock.now().timestamp() * 1_000_000)
+        self._published = 0.0
+
+    def take(self, count: int) -> tuple[range, float]:
+        """`count` new numbers and their publish time (POSIX seconds), which never goes back."""
+        first = self._last + 1
+        self._last += count
+        self._published = max(self._published, self._clock.now().timestamp())
+        return range(first, first + count), self._published
+
+
+class Topic:
+    """One topic. `settings` is its Topic message."""
+
+    def __init__(
+        self, settings: Any, *, clock: Clock, sequencer: Sequencer, limits: Limits
+    ) -> None:
+        self.settings = settings
+        self.subscriptions: dict[str, Subscription] = {}
+        self.window = RetentionWindow(limits, DEFAULT_RETENTION_S)
+        self.messages = Tally(clock)
+        self.requests = Tally(clock)
+        self._sequencer = sequencer
+        self._limits = limits
+        self.retain()
+
+    @property
+    def name(self) -> str:
+        """`projects/<project>/topics/<id>`."""
+        return str(self.settings.name)
+
+    def retain(self) -> None:
+        """Set how far back the window reaches: the longest that anyone asked for."""
+        wanted = [DEFAULT_RETENTION_S, seconds(self.settings.message_retention_duration)]
+        for subscription in self.subscriptions.values():
+            if subscription.settings.retain_acked_messages:
+                wanted.append(seconds(subscription.settings.message_retention_duration))
+        self.window.seconds = max(wanted)
+
+    def publish(self, messages: Any) -> list[str]:
+        """Store raw PubsubMessages and offer them; their ids, in order."""
+        _check(messages)
+        self._check_room()
+        return self.store(messages)
+
+    def store(self, messages: Any) -> list[str]:
+        """The same for messages the broker itself forwards: unchecked, never refused."""
+        numbers, published = self._sequencer.take(len(messages))
+        time_field = encoding.publish_time_field(published)
+        stored = [
+            encoding.store(message, number, published, time_field)
+            for message, number in zip(messages, numbers, strict=True)
+        ]
+        self.window.extend(stored)
+        for subscription in self.subscriptions.values():
+            subscription.delivery.offer(stored)
+        self.messages.add(len(stored))
+        self.requests.add()
+        return [str(number) for number in numbers]
+
+    def _check_room(self) -> None:
+        for subscription in self.subscriptions.values():
+            delivery = subscription.delivery
+            held = delivery.backlog_bytes + delivery.backlog * self._limits.overhead
+            if held > self._limits.backlog_bytes:
+                raise ResourceExhaustedError(
+                    f"Subscription {names.id_of(subscription.name)} has {delivery.backlog} "
+                    f"unacknowledged messages of together {held >> 20} MiB, the limit of this "
+                    "broker. Consume, purge or delete it."
+                )
+
+
+def _check(messages: Iterable[Any]) -> None:
+    count = total = 0
+    for message in messages:
+        count += 1
+        total += message.ByteSize()
+        if not message.data and not message.attributes:
+            raise InvalidArgumentError(
+                "Some messages in the publish request are empty. Each message must contain either "
+                "non-empty data, or at least one attribute."
+            )
+        if message.attributes:
+            _check_attributes(message.attributes)
+    if not count:
+        raise InvalidArgumentError("The publish request contains no messages.")
+    if count > _MOST_MESSAGES:
+        raise InvalidArgumentError(
+            f"The publish request contains {count} messages, {_MOST_MESSAGES} are allowed."
+        )
+    if total > _MOST_BYTES:
+        raise InvalidArgumentError(
+            f"Request payload size exceeds the limit: {_MOST_BYTES} bytes (it has {total})."
+        )
+
+
+def _check_attributes(attributes: Any) -> None:
+    if len(attributes) > 100:
+        raise InvalidArgumentError("A message may have 100 attributes.")
+    for key, value in attributes.items():
+        if not 0 < len(key) <= 256 or len(value) > 1024 or key.startswith("goog"):
+            raise InvalidArgumentError(
+                f"Invalid attribute {key[:64]!r}: keys have 1 to 256 bytes and do not start with "
+                "'goog', values have at most 1024."
+            )
