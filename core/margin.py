@@ -9,11 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal, localcontext
+from operator import attrgetter
 from types import MappingProxyType
 
 from core.exact import CONTEXT, HUNDRED, ONE, ZERO, money, quotient
 from core.policy import Policy, Status, coverage
 from core.portfolio import Portfolio, PricePoint, PriceSnapshot, Side
+
+_BANDS = (Status.HEALTHY, Status.WARNING, Status.MARGIN_CALL)  # as policy.thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ def assess(portfolio: Portfolio, prices: PriceSnapshot, policy: Policy) -> Asses
     with localcontext(CONTEXT):
         collateral = tuple(_lines(portfolio, Side.COLLATERAL, prices, policy))
         borrow = tuple(_lines(portfolio, Side.BORROW, prices, policy))
+        total_c, total_b = _total(collateral), _total(borrow)
     lines = collateral + borrow
-    total_c, total_b = _total(collateral), _total(borrow)
     status, score, factor = _judge(total_c, total_b, policy)
     return Assessment(
         user_id=portfolio.user_id,
@@ -97,10 +100,11 @@ def classify(collateral: Decimal, borrow: Decimal, policy: Policy) -> Status:
     """The band of C and B (both >= 0, USD): decided exactly, without division, inclusive upward."""
     if not borrow:
         return Status.NO_DEBT
-    for status in (Status.HEALTHY, Status.WARNING, Status.MARGIN_CALL):
-        bound = policy.lower_bound(status)
-        if bound is not None and at_or_above(collateral, borrow, bound):
-            return status
+    with localcontext(CONTEXT):
+        surplus = HUNDRED * (collateral - borrow)
+        for status, threshold in zip(_BANDS, policy.thresholds(), strict=True):
+            if surplus >= threshold * borrow:
+                return status
     return Status.LIQUIDATION
 
 
@@ -145,11 +149,10 @@ def _lines(
 
 def _total(lines: Iterable[Line]) -> Decimal | None:
     total = ZERO
-    with localcontext(CONTEXT):
-        for line in lines:
-            if line.counted_usd is None:
-                return None
-            total += line.counted_usd
+    for line in lines:
+        if line.counted_usd is None:
+            return None
+        total += line.counted_usd
     return total
 
 
@@ -178,4 +181,4 @@ def _drop(
 
 def _oldest(portfolio: Portfolio, prices: PriceSnapshot) -> PricePoint | None:
     points = [prices.points[a] for a in sorted(portfolio.assets) if a in prices.points]
-    return min(points, key=lambda point: point.as_of, default=None)
+    return min(points, key=attrgetter("as_of"), default=None)

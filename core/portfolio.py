@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from core.errors import FieldError
-from core.exact import ONE, Number, amount_of
+from core.exact import LARGEST, ONE, SMALLEST, Number, amount_of
 
 _SYMBOL = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -98,9 +98,9 @@ class PriceSnapshot:
         point = self.points.get(asset)
         if point is None:
             return "no price"
-        if not point.price.is_finite():
-            return "price is not a finite number"
-        return None if point.price > 0 else "price is not above zero"
+        if not point.price.is_finite() or point.price <= 0:
+            return "price is not a finite number above zero"
+        return None if SMALLEST <= point.price <= LARGEST else "price is out of range"
 
 
 def symbol_of(raw: str, name: str) -> str:
