@@ -41,7 +41,7 @@ class Scorer:
         self._alerts = alerts
         self._versions = versions
         self._clock = clock
-        self._shadow = Shadow(book.policy, grace)
+        self._shadow = Shadow(book, grace)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
         self._latest: ScoresSnapshot | None = None
@@ -107,8 +107,7 @@ class Scorer:
         market = priced.market
         moment = market.as_of if market.replay and market.as_of is not None else wall
         snapshot, freshness = snapshot_of(self._book.assets, priced.assets, moment)
-        valuation = self._book.revalue(snapshot)
-        self._shadow.see(valuation, wall, moment)
+        valuation = self._shadow.see(snapshot, wall, moment)
         if not last:
             return
         alerts = self._alerts.snapshot()
@@ -130,7 +129,7 @@ class Scorer:
             ),
             self._gravest(valuation),
             MappingProxyType(freshness),
-            tuple(self._shadow.transitions()),
+            self._shadow.transitions(),
             self._shadow.ledger(alerts, wall),
             not_told,
             MappingProxyType(since),

@@ -12,11 +12,13 @@ from decimal import Decimal
 
 import numpy as np
 
+from consumers.evaluation import Evaluator
 from consumers.stores.values import AlertRecord, AlertsSnapshot, Due, Transition
-from core.alerts import Incident, MarginAlert, step
-from core.book import STATUS_ORDER, Valuation
+from core.alerts import Incident, MarginAlert
+from core.book import STATUS_ORDER, Book, Valuation
 from core.margin import Assessment, assess
-from core.policy import Policy, Status
+from core.policy import Status
+from core.portfolio import PriceSnapshot
 
 KEPT = 500
 WINDOW = timedelta(minutes=60)
@@ -25,76 +27,43 @@ _GRAVITY = {s: i for i, s in enumerate((*STATUS_ORDER[3::-1],))}  # HEALTHY 0 ..
 
 
 class Shadow:
-    """One thread's own: the scorer calls `see` for every valuation, in order."""
+    """One thread's own: the scorer calls `see` for every set of prices, in order."""
 
-    def __init__(self, policy: Policy, grace: timedelta) -> None:
-        self._policy = policy
+    def __init__(self, book: Book, grace: timedelta) -> None:
+        self._book = book
         self._grace = grace
-        self._incidents: dict[str, Incident] = {}
-        self._before: Valuation | None = None
+        self._evaluator = Evaluator(book, {})
         self._transitions: deque[Transition] = deque(maxlen=KEPT)
         self._due: deque[Due] = deque(maxlen=KEPT)
         self._owed: dict[str, datetime] = {}
 
     def remember(self, told: Mapping[str, AlertRecord]) -> None:
         """Begin where the journal left off: an account that was told has an open incident."""
-        for user, record in told.items():
-            alert = record.alert
-            if alert.status in BANDS:
-                at = alert.market_time or alert.timestamp
-                self._incidents[user] = Incident(
-                    user,
-                    alert.incident_started_at or at,
-                    alert.status,
-                    alert.sequence,
-                    at,
-                    alert.health_score,
-                )
+        open_now = {
+            user: _incident(record) for user, record in told.items() if record.alert.status in BANDS
+        }
+        self._evaluator = Evaluator(self._book, open_now)
 
-    def see(self, valuation: Valuation, at: datetime, market_time: datetime) -> None:
-        """Take in the next valuation: note who changed band and which alerts are now due."""
-        before = self._before
-        self._before = valuation
-        if before is None or before.book is not valuation.book:
-            changed = np.nonzero(valuation.status <= _code(Status.WARNING))[0]
-        else:
-            changed = valuation.movers(before)
-        users = valuation.book.users
-        for index in changed:
-            self._judge(valuation, before, users[int(index)], at, market_time)
-
-    def _judge(
-        self,
-        valuation: Valuation,
-        before: Valuation | None,
-        user: str,
-        at: datetime,
-        market_time: datetime,
-    ) -> None:
-        now = assess(valuation.book.portfolio(user), valuation.prices, self._policy)
-        was = None
-        if before is not None:
-            was = assess(valuation.book.portfolio(user), before.prices, self._policy)
-            if was.status is not now.status:
-                self._transitions.appendleft(
-                    Transition(
-                        at, market_time, user, was.status, now.status, now.score, cause(was, now)
-                    )
-                )
-        incident, alert = step(
-            self._incidents.get(user),
-            now,
-            policy=self._policy,
-            at=at,
-            market_time=market_time,
-            previous=was,
-        )
-        if incident is None:
-            self._incidents.pop(user, None)
-        else:
-            self._incidents[user] = incident
-        if alert is not None:
+    def see(self, prices: PriceSnapshot, at: datetime, market_time: datetime) -> Valuation:
+        """Value the book on the next prices; note who changed band and which alerts are due."""
+        before = self._evaluator.before
+        found = self._evaluator.evaluate(prices, market_time, at)
+        for alert in found.alerts:
             self._due.appendleft(Due(at, alert))
+        if before is not None:
+            for index in found.valuation.movers(before):
+                self._note(self._book.users[int(index)], before, found.valuation, at, market_time)
+        return found.valuation
+
+    def _note(
+        self, user: str, before: Valuation, after: Valuation, at: datetime, market_time: datetime
+    ) -> None:
+        portfolio, policy = self._book.portfolio(user), self._book.policy
+        was = assess(portfolio, before.prices, policy)
+        now = assess(portfolio, after.prices, policy)
+        self._transitions.appendleft(
+            Transition(at, market_time, user, was.status, now.status, now.score, cause(was, now))
+        )
 
     def transitions(self) -> tuple[Transition, ...]:
         """Changes of status by our own score, newest first."""
@@ -129,9 +98,22 @@ class Shadow:
                 owed[user] = self._owed.get(user, now)
         self._owed = owed
         late = [u for u, since in owed.items() if now - since > self._grace]
-        found = [assess(valuation.book.portfolio(u), valuation.prices, self._policy) for u in late]
+        found = [assess(self._book.portfolio(u), valuation.prices, self._book.policy) for u in late]
         found.sort(key=lambda a: (a.score if a.score is not None else Decimal(0), a.user_id))
         return tuple(found), {u: owed[u] for u in late}
+
+
+def _incident(record: AlertRecord) -> Incident:
+    alert = record.alert
+    at = alert.market_time or alert.timestamp
+    return Incident(
+        alert.user_id,
+        alert.incident_started_at or at,
+        alert.status,
+        alert.sequence,
+        at,
+        alert.health_score,
+    )
 
 
 def _code(status: Status) -> int:

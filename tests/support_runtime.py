@@ -124,9 +124,8 @@ class SampleRuntime:
         """The book at the newest prices."""
         latest = self.prices.latest()
         snapshot, freshness = snapshot_of(self.book.assets, latest.assets, NOW)
-        valuation = self.book.revalue(snapshot)
-        shadow = Shadow(self.policy, timedelta(seconds=10))
-        shadow.see(valuation, NOW - timedelta(seconds=12), NOW)
+        shadow = Shadow(self.book, timedelta(seconds=10))
+        valuation = shadow.see(snapshot, NOW - timedelta(seconds=12), NOW)
         users = self.book.users
         nearest = tuple(
             assess(self.book.portfolio(users[int(i)]), snapshot, self.policy)

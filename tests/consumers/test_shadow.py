@@ -1,0 +1,118 @@
+"""The shadow: what should have happened, beside what did."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from consumers.shadow import Shadow
+from consumers.stores import AlertStore, Versions
+from consumers.stores.values import AlertRecord, Received
+from core.alerts import Incident, MarginAlert, step
+from core.book import Book
+from core.margin import assess
+from core.policy import Policy, Status
+from core.portfolio import Portfolio, PricePoint, PriceSnapshot
+
+T0 = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+GRACE = timedelta(seconds=10)
+POLICY = Policy()
+BOOK = Book.from_portfolios(
+    [
+        Portfolio.of("ann", {"ETH": "1"}, {"USDC": "2000"}),  # 50 % at 3,000
+        Portfolio.of("bob", {"ETH": "1"}, {"USDC": "1000"}),  # 200 % at 3,000
+    ],
+    POLICY,
+)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def prices(eth: str, seconds: float = 0) -> PriceSnapshot:
+    points = {
+        "ETH": PricePoint("ETH", Decimal(eth), at(seconds), "p-1"),
+        "USDC": PricePoint("USDC", Decimal(1), at(seconds), "p-2"),
+    }
+    return PriceSnapshot(f"s-{eth}", at(seconds), points)
+
+
+def told(eth: str, seconds: float) -> AlertRecord:
+    """What the risk engine would have published for ann."""
+    snapshot = prices(eth, seconds)
+    assessment = assess(BOOK.portfolio("ann"), snapshot, POLICY)
+    incident: Incident | None
+    incident, alert = step(None, assessment, policy=POLICY, at=at(seconds), market_time=at(seconds))
+    assert incident is not None
+    assert isinstance(alert, MarginAlert)
+    return AlertRecord(alert, Received("1", at(seconds), at(seconds)))
+
+
+def test_a_fall_through_a_threshold_is_a_transition_with_its_cause_and_an_alert_due() -> None:
+    shadow = Shadow(BOOK, GRACE)
+    shadow.see(prices("3000"), at(0), at(0))
+    shadow.see(prices("2700", 30), at(30), at(30))
+    (transition,) = shadow.transitions()
+    assert (transition.user_id, transition.before, transition.after) == (
+        "ann",
+        Status.HEALTHY,
+        Status.WARNING,
+    )
+    assert transition.cause == "ETH −10.00 %"
+
+
+def test_silence_is_named_once_the_grace_is_over() -> None:
+    shadow = Shadow(BOOK, GRACE)
+    valuation = shadow.see(prices("2700"), at(0), at(0))
+    assert shadow.not_told(valuation, {}, at(0))[0] == ()
+    late, since = shadow.not_told(valuation, {}, at(11))
+    assert [a.user_id for a in late] == ["ann"]
+    assert since == {"ann": at(0)}
+
+
+def test_an_account_that_was_told_of_its_band_is_not_owed_anything() -> None:
+    shadow = Shadow(BOOK, GRACE)
+    record = told("2700", 0)
+    valuation = shadow.see(prices("2700"), at(0), at(0))
+    shadow.not_told(valuation, {"ann": record}, at(0))
+    assert shadow.not_told(valuation, {"ann": record}, at(60))[0] == ()
+
+
+def test_told_of_a_milder_band_is_not_told() -> None:
+    shadow = Shadow(BOOK, GRACE)
+    record = told("2700", 0)
+    valuation = shadow.see(prices("2400"), at(0), at(0))
+    shadow.not_told(valuation, {"ann": record}, at(0))
+    (owed,) = shadow.not_told(valuation, {"ann": record}, at(11))[0]
+    assert owed.status is Status.MARGIN_CALL
+
+
+def test_an_old_price_makes_unknown_and_nothing_is_due() -> None:
+    shadow = Shadow(BOOK, GRACE)
+    shadow.see(prices("3000"), at(0), at(0))
+    stale = replace(prices("2000"), unusable={"ETH": "2 min 20 s old"})
+    valuation = shadow.see(stale, at(30), at(30))
+    assert valuation.counts()[Status.UNKNOWN] == 2
+    assert shadow.not_told(valuation, {}, at(90))[0] == ()
+    assert all(t.after is Status.UNKNOWN for t in shadow.transitions())
+
+
+def test_after_a_restart_what_was_told_is_remembered_and_not_due_again() -> None:
+    record = told("2700", 0)
+    shadow = Shadow(BOOK, GRACE)
+    shadow.remember({"ann": record})
+    shadow.see(prices("2700"), at(5), at(5))
+    store = AlertStore(Versions())
+    assert shadow.ledger(store.snapshot(), at(5)) == ()
+
+
+def test_the_ledger_finds_the_alert_that_came_for_what_was_due() -> None:
+    shadow = Shadow(BOOK, GRACE)
+    shadow.see(prices("2700"), at(0), at(0))
+    store = AlertStore(Versions())
+    assert [d.record for d in shadow.ledger(store.snapshot(), at(1))] == [None]
+    record = told("2700", 0)
+    store.apply(record.alert, record.received)
+    (due,) = shadow.ledger(store.snapshot(), at(2))
+    assert due.record is not None
+    assert due.record.alert.event_id == due.alert.event_id
