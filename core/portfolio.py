@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -65,6 +65,19 @@ class Portfolio:
     def side(self, side: Side) -> Mapping[str, Decimal]:
         """The positions of one side."""
         return self.collateral if side is Side.COLLATERAL else self.borrow
+
+    def with_amount(self, side: Side, asset: str, amount: Decimal) -> "Portfolio":
+        """The same account with this position instead; zero removes it, less is a FieldError."""
+        if amount < 0:
+            entry = f"{side}.{asset}"
+            raise FieldError(entry, "must not be negative")
+        positions = {**self.side(side), asset: amount}
+        if not amount:
+            del positions[asset]
+        frozen = MappingProxyType(positions)
+        if side is Side.COLLATERAL:
+            return replace(self, collateral=frozen)
+        return replace(self, borrow=frozen)
 
 
 @dataclass(frozen=True, slots=True)
