@@ -1,0 +1,89 @@
+"""What goes into the journal, and what it says about itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+COLUMNS = "topic, key, message_id, publish_time, received_at, data, attributes"
+Row = tuple[str, str, str, int, int, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message as it came, under its business key: (topic, key) is unique.
+
+    `publish_time` is the broker's, `received_at` ours.
+    """
+
+    topic: str
+    key: str
+    message_id: str
+    publish_time: datetime
+    received_at: datetime
+    data: bytes
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message that could not be decoded, whole, and why."""
+
+    entry: Entry
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalStatus:
+    """The journal now. The counts are of this process; `queued` is what waits for a commit.
+
+    While `error` is set nothing is committed, hence nothing acknowledged; it is tried again by
+    itself. `set_aside` is a corrupt file found at start, kept for an autopsy.
+    """
+
+    path: Path
+    queued: int
+    committed: int
+    duplicates: int
+    quarantined: int
+    last_commit_at: datetime | None
+    error: str | None
+    sqlite_version: str
+    set_aside: Path | None
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970: exact, and in the order of time."""
+    return (at - EPOCH) // MICROSECOND
+
+
+def row_of(entry: Entry) -> Row:
+    """An entry as a row of `COLUMNS`."""
+    return (
+        entry.topic,
+        entry.key,
+        entry.message_id,
+        micros(entry.publish_time),
+        micros(entry.received_at),
+        entry.data,
+        orjson.dumps(dict(entry.attributes)),
+    )
+
+
+def entry_of(row: Row) -> Entry:
+    """The entry that `row_of` made the row from."""
+    topic, key, message_id, published, received, data, attributes = row
+    return Entry(
+        topic,
+        key,
+        message_id,
+        EPOCH + published * MICROSECOND,
+        EPOCH + received * MICROSECOND,
+        data,
+        orjson.loads(attributes),
+    )

@@ -1,0 +1,141 @@
+"""What the writer is asked to do, as it is done inside one transaction and settled after it."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import structlog
+
+from consumers.journal.values import COLUMNS, Row
+
+log = structlog.get_logger(__name__)
+
+INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+INSERT_QUARANTINE = (
+    f"INSERT INTO quarantine ({COLUMNS}, reason) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+)
+TRIM_QUARANTINE = "DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM quarantine) - ?"
+QUARANTINE_ROWS = 10_000
+# The file or the machine is at fault, not what was asked: the same may work in a moment.
+ENVIRONMENT = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+
+
+@dataclass(slots=True)
+class Append:
+    """One event; `done(inserted)` after the commit."""
+
+    row: Row
+    done: Callable[[bool], None]
+
+
+@dataclass(slots=True)
+class Quarantine:
+    """One message that cannot be decoded; `done(inserted)` after the commit."""
+
+    row: Row
+    reason: str
+    done: Callable[[bool], None]
+
+
+@dataclass(slots=True)
+class Execute:
+    """A worker's own statements; its result, or what it raised, goes to `future`."""
+
+    fn: Callable[[sqlite3.Connection], Any]
+    done: Callable[[Any], None] | None
+    future: "Future[Any]"
+
+
+@dataclass(slots=True)
+class Raised:
+    """What an `Execute` raised; only its own statements were undone."""
+
+    error: Exception
+
+
+Work = Append | Quarantine | Execute
+Outcome = Any
+
+
+def environmental(error: Exception) -> bool:
+    """Whether the same work may succeed later."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and (code & 0xFF) in ENVIRONMENT
+
+
+def perform(connection: sqlite3.Connection, batch: Sequence[Work]) -> list[Outcome]:
+    """Do all of a batch, in order, in the open transaction; one outcome for each."""
+    outcomes: list[Outcome] = []
+    for kind, group in groupby(batch, type):
+        items = list(group)
+        if kind is Append:
+            outcomes += _append(connection, [item.row for item in items if type(item) is Append])
+        else:
+            outcomes += [_one(connection, item) for item in items]
+    return outcomes
+
+
+def settle(item: Work, outcome: Outcome) -> None:
+    """Tell who asked, after the commit."""
+    try:
+        if isinstance(item, Execute):
+            if isinstance(outcome, Raised):
+                item.future.set_exception(outcome.error)
+                return
+            item.future.set_result(outcome)
+        if item.done is not None:
+            item.done(outcome)
+    except Exception:  # what is committed is committed, and the others want to be told
+        log.exception("journal_callback_failed")
+
+
+def give_up(item: Work, error: Exception) -> None:
+    """Tell who asked that it will not be done. A message stays unacknowledged and comes again."""
+    if isinstance(item, Execute) and not item.future.done():
+        item.future.set_exception(error)
+
+
+def _append(connection: sqlite3.Connection, rows: list[Row]) -> list[bool]:
+    """One statement for all rows; row by row only when some were there already."""
+    connection.execute("SAVEPOINT appends")
+    if connection.executemany(INSERT, rows).rowcount == len(rows):
+        connection.execute("RELEASE appends")
+        return [True] * len(rows)
+    connection.execute("ROLLBACK TO appends")
+    connection.execute("RELEASE appends")
+    return [connection.execute(INSERT, row).rowcount == 1 for row in rows]
+
+
+def _one(connection: sqlite3.Connection, item: Work) -> Outcome:
+    if isinstance(item, Quarantine):
+        cursor = connection.execute(INSERT_QUARANTINE, (*item.row, item.reason))
+        inserted = cursor.rowcount == 1
+        connection.execute(TRIM_QUARANTINE, (QUARANTINE_ROWS,))
+        return inserted
+    assert isinstance(item, Execute)
+    connection.execute("SAVEPOINT worker")
+    try:
+        outcome = item.fn(connection)
+    except Exception as error:
+        if environmental(error):
+            raise
+        connection.execute("ROLLBACK TO worker")
+        outcome = Raised(error)
+    connection.execute("RELEASE worker")
+    return outcome

@@ -1,0 +1,198 @@
+"""The writer: the one thread and the one connection that change the journal's file."""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from consumers.clock import Clock
+from consumers.errors import JournalStoppedError
+from consumers.journal.inbox import Inbox
+from consumers.journal.retention import CHUNK, Retention, delete_oldest
+from consumers.journal.schema import open_writer
+from consumers.journal.values import JournalStatus
+from consumers.journal.work import (
+    Append,
+    Execute,
+    Outcome,
+    Quarantine,
+    Work,
+    environmental,
+    give_up,
+    perform,
+    settle,
+)
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+LINGER_S = 0.01
+BUSY_BATCH = 4  # from this many in the last batch on, it pays to wait for more
+IDLE_S = 0.5
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 2.0
+
+
+class Writer:
+    """Takes batches from the inbox, commits each, then tells those who asked.
+
+    `_lock` guards the figures of the status; the connection is the thread's alone.
+    """
+
+    def __init__(self, path: Path, clock: Clock, inbox: Inbox[Work], retention: Retention) -> None:
+        self._path = path
+        self._clock = clock
+        self._inbox = inbox
+        self._retention = retention
+        self._stop = threading.Event()
+        self._set_aside: Path | None = None
+        self._lock = threading.Lock()
+        self._in_hand = 0
+        self._committed = 0
+        self._duplicates = 0
+        self._quarantined = 0
+        self._last_commit_at: datetime | None = None
+        self._error: str | None = None
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Open the file here, so that the caller hears of faults; then write in the thread."""
+        connection, self._set_aside = open_writer(self._path, self._clock.now())
+        if self._set_aside is not None:
+            log.error("journal_set_aside", path=str(self._path), aside=str(self._set_aside))
+        self.thread = threading.Thread(
+            target=self._run, args=(connection,), name="journal-writer", daemon=True
+        )
+        self.thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Write what waits, if it can be written at once, and end."""
+        self._stop.set()
+        self._inbox.close()
+        if self.thread is not None:
+            self.thread.join(timeout)
+
+    def status(self) -> JournalStatus:
+        """The figures now."""
+        waiting = len(self._inbox)
+        with self._lock:
+            return JournalStatus(
+                path=self._path,
+                queued=waiting + self._in_hand,
+                committed=self._committed,
+                duplicates=self._duplicates,
+                quarantined=self._quarantined,
+                last_commit_at=self._last_commit_at,
+                error=self._error,
+                sqlite_version=sqlite3.sqlite_version,
+                set_aside=self._set_aside,
+            )
+
+    def _run(self, connection: sqlite3.Connection) -> None:
+        last = 0
+        while True:
+            batch = self._inbox.take(BATCH, IDLE_S, LINGER_S if last >= BUSY_BATCH else 0.0)
+            last = len(batch)
+            if batch:
+                self._commit(connection, batch)
+            elif self._inbox.closed:
+                break
+            self._forget(connection)
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, batch: Sequence[Work]) -> None:
+        """Commit a batch however long it takes; only a stop ends the attempts."""
+        with self._lock:
+            self._in_hand = len(batch)
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                outcomes = _transact(connection, batch)
+                break
+            except Exception as error:  # noqa: BLE001 - a fault of one item must not end the thread
+                if not environmental(error):
+                    self._divide(connection, batch, error)
+                    return
+                self._failing(error)
+                if self._stop.is_set():
+                    self._abandon(batch)
+                    return
+            self._stop.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+        self._count(batch, outcomes)
+        for item, outcome in zip(batch, outcomes, strict=True):
+            settle(item, outcome)
+
+    def _divide(
+        self, connection: sqlite3.Connection, batch: Sequence[Work], error: Exception
+    ) -> None:
+        """Something in the batch cannot be written at all: find it, keep the rest."""
+        if len(batch) > 1:
+            for item in batch:
+                self._commit(connection, [item])
+            return
+        log.error("journal_refused", error=str(error))
+        give_up(batch[0], error)
+        with self._lock:
+            self._in_hand = 0
+
+    def _abandon(self, batch: Sequence[Work]) -> None:
+        """The file cannot be written and we are stopping: none of what waits will be."""
+        waiting = self._inbox.take(1 << 30, 0.0, 0.0)
+        for item in [*batch, *waiting]:
+            give_up(item, JournalStoppedError(self._path))
+        with self._lock:
+            self._in_hand = 0
+
+    def _count(self, batch: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
+        pairs = list(zip(batch, outcomes, strict=True))
+        appended = [outcome for item, outcome in pairs if type(item) is Append]
+        inserted = sum(appended)
+        quarantined = sum(outcome for item, outcome in pairs if type(item) is Quarantine)
+        with self._lock:
+            self._in_hand = 0
+            self._committed += inserted
+            self._duplicates += len(appended) - inserted
+            self._quarantined += quarantined
+            self._last_commit_at = self._clock.now()
+            self._error = None
+
+    def _failing(self, error: Exception) -> None:
+        with self._lock:
+            first, self._error = self._error is None, str(error)
+        if first:
+            log.error("journal_cannot_write", path=str(self._path), error=str(error))
+
+    def _forget(self, connection: sqlite3.Connection) -> None:
+        """Delete a small chunk of what is too old, if something is due."""
+        due = self._retention.due()
+        if due is None:
+            return
+        topic, horizon = due
+        work = Execute(lambda db: delete_oldest(db, topic, horizon, CHUNK), None, Future())
+        deleted = 0
+        try:
+            deleted = _transact(connection, [work])[0]
+        except sqlite3.Error as error:
+            self._failing(error)
+        self._retention.deleted(topic, deleted)
+
+
+def _transact(connection: sqlite3.Connection, batch: Sequence[Work]) -> list[Outcome]:
+    """All of the batch and its commit, or nothing."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes = perform(connection, batch)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return outcomes
