@@ -16,7 +16,7 @@ import orjson
 from consumers.audit import AuditTrail
 from consumers.clock import Clock
 from consumers.journal import Journal
-from consumers.pubsub import Publisher, PublishResult
+from consumers.pubsub import PublishResult
 from consumers.settings import Settings
 from consumers.stores import RunStore
 from consumers.stores.values import TestRun
@@ -69,7 +69,7 @@ class Actions:
         *,
         settings: Settings,
         policy: Policy,
-        publisher: Callable[[], Publisher],
+        publisher: Callable[[], Publishing],
         receivers: Callable[[str], tuple[str, ...]],
         journal: Journal,
         audit: AuditTrail,
@@ -90,7 +90,7 @@ class Actions:
 
     def prepare(self) -> None:
         """Make the table and bring back the runs of before; the journal must run."""
-        self._journal.execute(lambda db: db.execute(TABLE) and None).result(5)
+        self._journal.execute(lambda db: db.execute(TABLE)).result(5)
         with self._journal.reader() as db:
             rows = db.execute(
                 "SELECT test_id, who, built_at, published_at, timeout_s, data, attributes"

@@ -48,7 +48,7 @@ class AuditTrail:
 
     def prepare(self) -> None:
         """Make the table; the journal must run."""
-        self._journal.execute(lambda db: db.execute(TABLE) and None).result(TIMEOUT_S)
+        self._journal.execute(lambda db: db.execute(TABLE)).result(TIMEOUT_S)
 
     def record(
         self,

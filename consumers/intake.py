@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from consumers.clock import Clock
 from consumers.feed import Incoming
 from consumers.journal import Entry, Journal
+from consumers.quarantine import entry_of
 from consumers.stores import AlertStore, EscrowStore, MessageRing, PriceStore, RunStore
 from consumers.stores.values import Message, Received
 from consumers.wire import (
@@ -54,7 +55,7 @@ class Intake:
         """Take one message; it is acknowledged only once it is durable."""
         value = self._decode(incoming.topic, incoming)
         received = Received(incoming.message_id, incoming.publish_time, incoming.received_at)
-        entry = _entry(incoming, "" if isinstance(value, Refused) else key_of(value))
+        entry = entry_of(incoming, "" if isinstance(value, Refused) else key_of(value))
         if isinstance(value, Refused):
             reason = value.reason
             self._journal.quarantine(
@@ -120,18 +121,6 @@ class Intake:
                     self.apply(value, received)
                     count += 1
         return count
-
-
-def _entry(incoming: Incoming, key: str) -> Entry:
-    return Entry(
-        incoming.topic,
-        key,
-        incoming.message_id,
-        incoming.publish_time,
-        incoming.received_at,
-        incoming.data,
-        incoming.attributes,
-    )
 
 
 def _again(entry: Entry) -> Incoming:

@@ -65,7 +65,11 @@ class Runtime:
         self.runs = RunStore(self.versions)
         self.ring = MessageRing()
         self.pubsub = PubSub(settings.project, settings.emulator_host)
-        self.journal = Journal(settings.data_dir / "control-room.db", self.clock)
+        self.journal = Journal(
+            settings.data_dir / "control-room.db",
+            self.clock,
+            keep={PRICES: timedelta(hours=settings.price_history_hours)},
+        )
         self.audit = AuditTrail(self.journal, self.clock)
         self.intake = Intake(
             self.journal,
