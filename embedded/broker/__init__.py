@@ -1,8 +1,8 @@
 """An embedded Pub/Sub broker: the real Google clients talk to it over gRPC on this machine.
 
-`BrokerProcess` runs one as a child process; `serve` runs one on the event loop at hand. It speaks
-`google.pubsub.v1` and, on the same port, `google.monitoring.v3`. State lives in memory and goes with
-the process.
+`BrokerProcess` runs one as a child process; `serve` runs one on the event loop at hand. It
+speaks `google.pubsub.v1` and, on the same port, `google.monitoring.v3`. State lives in memory and
+goes with the process.
 """
 
 import asyncio

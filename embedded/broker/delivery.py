@@ -16,6 +16,7 @@ is gone without a word within about 15 s.
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from consumers.clock import Clock
 from embedded.broker.consumer import Consumer
@@ -81,14 +82,11 @@ class Delivery:
 
     def oldest(self) -> float | None:
         """Publish time (POSIX seconds) of the oldest unacknowledged message."""
-        ages = [
-            lease.message.published
-            for held in (self._leases.values(), self._again)
-            for lease in held
-        ]
+        held = chain(self._leases.values(), self._again)
+        times = [lease.message.published for lease in held]
         if self._pending:
-            ages.append(self._pending[0].published)
-        return min(ages, default=None)
+            times.append(self._pending[0].published)
+        return min(times, default=None)
 
     def offer(self, messages: Sequence[Message]) -> None:
         """Just published: hand them to whoever has room."""

@@ -1,11 +1,11 @@
-"""What the broker refuses; each leaf is one gRPC status.
+"""What the broker refuses; each leaf is one gRPC status or one way not to start.
 
 BrokerError
 ├── AlreadyExistsError       a topic or subscription of this name is there
 ├── NotFoundError            it is not
 ├── InvalidArgumentError     the request can never be right
 ├── FailedPreconditionError  right in itself, not in the present state (a detached subscription)
-├── ResourceExhaustedError   the backlog is at its byte limit; try again later
+├── ResourceExhaustedError   a backlog is at its byte limit; try again later
 ├── UnavailableError         the broker is stopping
 ├── BindError                the address cannot be served (busy port, foreign host)
 └── BrokerStartError         the child process did not come up
@@ -26,9 +26,7 @@ class AlreadyExistsError(BrokerError):
     status = "ALREADY_EXISTS"
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"Resource already exists in the project (resource={name.split('/')[-1]})."
-        )
+        super().__init__(f"Resource already exists in the project (resource={_id(name)}).")
 
 
 class NotFoundError(BrokerError):
@@ -37,19 +35,30 @@ class NotFoundError(BrokerError):
     status = "NOT_FOUND"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Resource not found (resource={name.split('/')[-1]}).")
+        super().__init__(f"Resource not found (resource={_id(name)}).")
 
 
 class InvalidArgumentError(BrokerError):
-    """The request is wrong whatever the broker's state."""
+    """The request is wrong whatever the broker's state.
+
+    `what` alone is the whole text; with the `value` that was asked for it becomes
+    "Invalid <what>: <value>.", followed by what it must be.
+    """
 
     status = "INVALID_ARGUMENT"
 
+    def __init__(self, what: str, value: object = None, must: str = "") -> None:
+        text = what if value is None else f"Invalid {what}: {value}."
+        super().__init__(f"{text} It must {must}." if must else text)
+
 
 class FailedPreconditionError(BrokerError):
-    """The request does not fit the present state."""
+    """The request does not fit the present state: the subscription is detached."""
 
     status = "FAILED_PRECONDITION"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Subscription is detached and cannot be used (resource={_id(name)}).")
 
 
 class ResourceExhaustedError(BrokerError):
@@ -57,16 +66,35 @@ class ResourceExhaustedError(BrokerError):
 
     status = "RESOURCE_EXHAUSTED"
 
+    def __init__(self, name: str, messages: int, size: int) -> None:
+        super().__init__(
+            f"Subscription {_id(name)} holds {messages} unacknowledged messages, {size >> 20} MiB: "
+            "the limit of this broker. Consume, purge or delete it."
+        )
+
 
 class UnavailableError(BrokerError):
     """The broker is going down; clients reconnect."""
 
     status = "UNAVAILABLE"
 
+    def __init__(self) -> None:
+        super().__init__("The broker is stopping.")
+
 
 class BindError(BrokerError):
     """The wanted address cannot be served."""
 
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"cannot serve {address}: {reason}")
+
 
 class BrokerStartError(BrokerError):
     """The child process ended, or said nothing in time."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the broker did not start: {reason}")
+
+
+def _id(name: str) -> str:
+    return name.rsplit("/", 1)[-1]

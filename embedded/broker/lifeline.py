@@ -13,7 +13,7 @@ _LOOK_S = 1.0
 
 
 async def parent_gone(parent: int, stdin: int) -> None:
-    """Return when standard input (a file descriptor) is at its end or `parent` is not our parent."""
+    """Return when `stdin` (a descriptor) is at its end or `parent` is no longer our parent."""
     loop, closed = asyncio.get_running_loop(), asyncio.Event()
 
     def readable() -> None:

@@ -28,7 +28,8 @@ def check(name: str, collection: str) -> str:
         or not _PROJECT.fullmatch(parts[1])
         or not _ID.fullmatch(parts[3])
     ):
-        raise InvalidArgumentError(f"Invalid [{collection}] name: (name={name})")
+        kind = f"[{collection}] name"
+        raise InvalidArgumentError(kind, f"(name={name})")
     return name
 
 
@@ -46,7 +47,7 @@ def project(parent: str) -> str:
     """The id in `projects/<id>`."""
     prefix, _, name = parent.partition("/")
     if prefix != "projects" or not _PROJECT.fullmatch(name):
-        raise InvalidArgumentError(f"Invalid [projects] name: (name={parent})")
+        raise InvalidArgumentError("[projects] name", f"(name={parent})")
     return name
 
 
@@ -56,7 +57,7 @@ def page(items: Mapping[str, T], size: int, token: str) -> tuple[list[T], str]:
     The token is the name of the last item given, so that pages stay right while items come and go.
     """
     if size < 0:
-        raise InvalidArgumentError(f"page_size must not be negative: {size}")
+        raise InvalidArgumentError("page_size", size, "not be negative")
     names = sorted(name for name in items if name > token)
     size = min(size or 100, _LARGEST_PAGE)
     chosen = names[:size]

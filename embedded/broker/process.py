@@ -89,11 +89,11 @@ class BrokerProcess:
         while not line.endswith(b"\n"):
             readable, _, _ = select.select([out], [], [], max(0.0, end - time.monotonic()))
             if not readable:
-                raise BrokerStartError(f"the broker said nothing for {timeout:g} s")
+                raise BrokerStartError("it said nothing in time")
             piece = os.read(out, 4096)
             if not piece:
-                status = self._child.wait()
-                raise BrokerStartError(f"the broker ended with status {status} instead of serving")
+                self._child.wait()
+                raise BrokerStartError("it ended; its standard error says why")
             line += piece
         return line
 

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from google.protobuf.empty_pb2 import Empty
-
 from embedded.broker import names
 from embedded.broker.messages import Topic, raw
 from embedded.broker.registry import Registry
-from embedded.broker.rpc import Methods, unary
+from embedded.broker.rpc import EMPTY, Methods, unary
 
 NAME = "google.pubsub.v1.Publisher"
 _PublishResponse = raw("PublishResponse")
@@ -77,7 +75,7 @@ class Publisher:
 
     def _delete(self, request: Any) -> Any:
         self._registry.delete_topic(request.topic)
-        return Empty()
+        return EMPTY
 
     def _detach(self, request: Any) -> Any:
         self._registry.detach_subscription(request.subscription)

@@ -7,6 +7,8 @@ import grpc
 
 from embedded.broker.errors import BrokerError
 
+EMPTY = b""  # google.protobuf.Empty, serialised
+
 # What a service offers: the method's name and its handler.
 Methods = Mapping[str, Any]
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import ipaddress
 from collections.abc import Callable
+from typing import Any
 
 import grpc.aio
 
@@ -38,7 +39,7 @@ def check_host(host: str, *, allow_public: bool) -> None:
     except ValueError:
         loopback = False
     if not loopback and not allow_public:
-        raise BindError(f"{host} is not a loopback address; --allow-public serves it all the same")
+        raise BindError(host, "not a loopback address; --allow-public serves it all the same")
 
 
 async def serve(
@@ -63,13 +64,15 @@ async def serve(
         (
             service(publisher.NAME, publisher.Publisher(registry).methods()),
             service(subscriber.NAME, subscriber.Subscriber(registry).methods()),
+            _Monitoring(registry),
         )
     )
     bracketed = f"[{host}]" if ":" in host else host
     try:
         bound = server.add_insecure_port(f"{bracketed}:{port}")
     except RuntimeError as error:
-        raise BindError(f"cannot serve {bracketed}:{port}: {_reason(port)}") from error
+        address = f"{bracketed}:{port}"
+        raise BindError(address, _reason(port)) from error
     await server.start()
     gc.freeze()  # what is loaded now stays; the collector need not look at it again
     try:
@@ -77,8 +80,27 @@ async def serve(
         await stop.wait()
     finally:
         for subscription in registry.subscriptions.values():
-            subscription.delivery.end(UnavailableError("The broker is stopping."))
+            subscription.delivery.end(UnavailableError())
         await server.stop(grace=0.5)
+
+
+class _Monitoring:
+    """The monitoring service, imported when it is first called: many a broker never is."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._service: Any = None
+
+    def service(self, call: Any) -> Any:
+        """gRPC's question to every handler: is this method yours?"""
+        if not call.method.startswith("/google.monitoring.v3."):
+            return None
+        if self._service is None:
+            from embedded.broker import monitoring
+
+            methods = monitoring.MetricService(self._registry).methods()
+            self._service = service(monitoring.NAME, methods)
+        return self._service.service(call)
 
 
 def _reason(port: int) -> str:

@@ -52,9 +52,7 @@ def merged(settings: Any, changes: Any, paths: Sequence[str], allowed: Collectio
         raise InvalidArgumentError("The update_mask in the request must not be empty.")
     for path in paths:
         if path not in allowed:
-            raise InvalidArgumentError(
-                f"Invalid update_mask provided in the request: '{path}' is not an updatable field."
-            )
+            raise InvalidArgumentError("update_mask", path, "name fields that can be changed")
     result, chosen = type(settings)(), type(settings)()
     result.CopyFrom(settings)
     chosen.CopyFrom(changes)
@@ -81,10 +79,7 @@ def completed_subscription(subscription: Any) -> Any:
     names.check(subscription.name, "subscriptions")
     deadline = subscription.ack_deadline_seconds or 10
     if not 10 <= deadline <= 600:
-        raise InvalidArgumentError(
-            f"Invalid ack deadline given: (ack_deadline_seconds={deadline}). "
-            "It must be between 10 and 600 seconds."
-        )
+        raise InvalidArgumentError("ack_deadline_seconds", deadline, "be from 10 to 600")
     subscription.ack_deadline_seconds = deadline
     if not subscription.HasField("message_retention_duration"):
         subscription.message_retention_duration.seconds = 7 * DAY
@@ -117,35 +112,27 @@ def delivery_policy(subscription: Any) -> DeliveryPolicy:
 def check_stream_deadline(deadline: int) -> None:
     """`stream_ack_deadline_seconds` of a StreamingPull."""
     if not 10 <= deadline <= 600:
-        raise InvalidArgumentError(
-            f"Invalid stream_ack_deadline_seconds: {deadline}. It must be between 10 and 600."
-        )
+        raise InvalidArgumentError("stream_ack_deadline_seconds", deadline, "be from 10 to 600")
 
 
 def check_extension(deadline: int) -> None:
     """`ack_deadline_seconds` of a ModifyAckDeadline."""
     if not 0 <= deadline <= 600:
-        raise InvalidArgumentError(
-            f"Invalid ack deadline given: (ack_deadline_seconds={deadline}). "
-            "It must be between 0 and 600 seconds."
-        )
+        raise InvalidArgumentError("ack_deadline_seconds", deadline, "be from 0 to 600")
 
 
 def _within(field: str, value: float, least: float, days: int) -> None:
     if not least <= value <= days * DAY:
-        raise InvalidArgumentError(
-            f"Invalid {field}: {value:g} s. It must be between {least:g} s and {days} days."
-        )
+        bounds = f"be from {least:g} s to {days} days"
+        raise InvalidArgumentError(field, f"{value:g} s", bounds)
 
 
 def _complete_dead_letter(policy: Any) -> None:
     names.check(policy.dead_letter_topic, "topics")
     policy.max_delivery_attempts = policy.max_delivery_attempts or 5
     if not 5 <= policy.max_delivery_attempts <= 100:
-        raise InvalidArgumentError(
-            f"Invalid max_delivery_attempts: {policy.max_delivery_attempts}. "
-            "It must be between 5 and 100."
-        )
+        attempts = policy.max_delivery_attempts
+        raise InvalidArgumentError("max_delivery_attempts", attempts, "be from 5 to 100")
 
 
 def _complete_retry(policy: Any) -> None:
@@ -155,7 +142,5 @@ def _complete_retry(policy: Any) -> None:
         policy.maximum_backoff.seconds = 600
     least, most = seconds(policy.minimum_backoff), seconds(policy.maximum_backoff)
     if not 0 <= least <= most <= 600:
-        raise InvalidArgumentError(
-            f"Invalid retry_policy: backoff from {least:g} s to {most:g} s. "
-            "Both must be between 0 and 600 seconds, the minimum not above the maximum."
-        )
+        value = f"back-off from {least:g} s to {most:g} s"
+        raise InvalidArgumentError("retry_policy", value, "rise, from 0 s to 600 s")

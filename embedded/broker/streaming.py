@@ -111,11 +111,11 @@ async def _deliver(stream: _Stream, context: Any) -> None:
             stream.pongs_wanted -= 1
             await context.write(trailer)
             stream.attention.set()
+        if stream.half_closed:
+            return
         leases = delivery.take(consumer)
         if leases:
             await context.write(encoding.received(leases, delivery.attempts_counted) + trailer)
-        elif stream.half_closed:
-            return
         else:
             await stream.attention.wait()
 
@@ -126,7 +126,6 @@ async def _listen(stream: _Stream, context: Any) -> None:
             stream.hear(request)
     except BrokerError as error:
         stream.consumer.end(error)
-    except grpc.aio.UsageError:
-        pass  # the call is over; its other half ends it
-    stream.half_closed = True
-    stream.attention.set()
+    finally:
+        stream.half_closed = True
+        stream.attention.set()

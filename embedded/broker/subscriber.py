@@ -3,14 +3,12 @@
 import asyncio
 from typing import Any
 
-from google.protobuf.empty_pb2 import Empty
-
 from embedded.broker import encoding, names
 from embedded.broker.consumer import Consumer
 from embedded.broker.errors import InvalidArgumentError
 from embedded.broker.messages import Subscription, raw
 from embedded.broker.registry import Registry
-from embedded.broker.rpc import Methods, streaming, unary, waiting
+from embedded.broker.rpc import EMPTY, Methods, streaming, unary, waiting
 from embedded.broker.settings import check_extension
 from embedded.broker.streaming import StreamingPull
 
@@ -67,25 +65,25 @@ class Subscriber:
 
     def _delete(self, request: Any) -> Any:
         self._registry.delete_subscription(request.subscription)
-        return Empty()
+        return EMPTY
 
     def _modify(self, request: Any) -> Any:
         subscription = self._registry.subscription(request.subscription)
         check_extension(request.ack_deadline_seconds)
         _check_ack_ids(request.ack_ids)
         subscription.delivery.modify(request.ack_ids, request.ack_deadline_seconds)
-        return Empty()
+        return EMPTY
 
     def _acknowledge(self, request: Any) -> Any:
         subscription = self._registry.subscription(request.subscription)
         _check_ack_ids(request.ack_ids)
         subscription.delivery.acknowledge(request.ack_ids)
-        return Empty()
+        return EMPTY
 
     def _modify_push(self, request: Any) -> Any:
         subscription = self._registry.subscription(request.subscription)
         subscription.settings.push_config.CopyFrom(request.push_config)
-        return Empty()
+        return EMPTY
 
     def _seek(self, request: Any) -> Any:
         if request.HasField("time"):

@@ -55,9 +55,7 @@ class Subscription:
 
     def detached_error(self) -> FailedPreconditionError:
         """What a subscriber of a detached subscription is told."""
-        return FailedPreconditionError(
-            f"Subscription is detached and cannot be used (resource={names.id_of(self.name)})."
-        )
+        return FailedPreconditionError(self.name)
 
     def _forward(self, message: Message, attempts: int) -> bool:
         """Publish to the dead letter topic, saying where it comes from; False if there is none.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from consumers.clock import Clock
-from embedded.broker import encoding, names
+from embedded.broker import encoding
 from embedded.broker.errors import InvalidArgumentError, ResourceExhaustedError
 from embedded.broker.retention import Limits, RetentionWindow
 from embedded.broker.settings import seconds
@@ -91,11 +91,7 @@ class Topic:
             delivery = subscription.delivery
             held = delivery.backlog_bytes + delivery.backlog * self._limits.overhead
             if held > self._limits.backlog_bytes:
-                raise ResourceExhaustedError(
-                    f"Subscription {names.id_of(subscription.name)} has {delivery.backlog} "
-                    f"unacknowledged messages of together {held >> 20} MiB, the limit of this "
-                    "broker. Consume, purge or delete it."
-                )
+                raise ResourceExhaustedError(subscription.name, delivery.backlog, held)
 
 
 def _check(messages: Iterable[Any]) -> None:
@@ -113,21 +109,18 @@ def _check(messages: Iterable[Any]) -> None:
     if not count:
         raise InvalidArgumentError("The publish request contains no messages.")
     if count > _MOST_MESSAGES:
-        raise InvalidArgumentError(
-            f"The publish request contains {count} messages, {_MOST_MESSAGES} are allowed."
-        )
+        raise InvalidArgumentError("number of messages", count, f"be at most {_MOST_MESSAGES}")
     if total > _MOST_BYTES:
-        raise InvalidArgumentError(
-            f"Request payload size exceeds the limit: {_MOST_BYTES} bytes (it has {total})."
-        )
+        raise InvalidArgumentError("request size in bytes", total, f"be at most {_MOST_BYTES}")
 
 
 def _check_attributes(attributes: Any) -> None:
     if len(attributes) > 100:
-        raise InvalidArgumentError("A message may have 100 attributes.")
+        raise InvalidArgumentError("number of attributes", len(attributes), "be at most 100")
     for key, value in attributes.items():
-        if not 0 < len(key) <= 256 or len(value) > 1024 or key.startswith("goog"):
+        if not 0 < len(key) <= 256 or key.startswith("goog"):
             raise InvalidArgumentError(
-                f"Invalid attribute {key[:64]!r}: keys have 1 to 256 bytes and do not start with "
-                "'goog', values have at most 1024."
+                "attribute key", repr(key[:64]), "have 1 to 256 bytes and not start with 'goog'"
             )
+        if len(value) > 1024:
+            raise InvalidArgumentError("size of an attribute", len(value), "be at most 1024 bytes")

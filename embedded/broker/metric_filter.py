@@ -1,0 +1,165 @@
+"""The filters of Cloud Monitoring, as far as reading Pub/Sub's metrics needs them.
+
+https://docs.cloud.google.com/monitoring/api/v3/filters : comparisons with `=`, `!=` and `:` (has),
+`starts_with`, `ends_with`, `has_substring`, `one_of`; NOT binds closest, then OR, then AND, which
+may be left out. Keys: `metric.type`, `resource.type`, `project`, `metric.labels.<key>`,
+`resource.labels.<key>`; a key the series does not have is the empty string.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from embedded.broker.errors import InvalidArgumentError
+
+Series = Mapping[str, str]
+Predicate = Callable[[Series], bool]
+
+_LONGEST = 2048
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign>!=|[=:(),])"""
+    r"""|(?P<word>[A-Za-z0-9_./-]+))"""
+)
+_KEY = re.compile(r"metric\.type|resource\.type|project|(metric|resource)\.labels?\.[A-Za-z0-9_]+")
+_FUNCTIONS: Mapping[str, Callable[[str, tuple[str, ...]], bool]] = {
+    "starts_with": lambda value, wanted: value.startswith(wanted[0]),
+    "ends_with": lambda value, wanted: value.endswith(wanted[0]),
+    "has_substring": lambda value, wanted: wanted[0] in value,
+    "one_of": lambda value, wanted: value in wanted,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFilter:
+    """A parsed filter; `keys` are those it mentions, `matches` tells whether a series is wanted."""
+
+    keys: frozenset[str]
+    matches: Predicate
+
+
+def parse(text: str) -> MetricFilter:
+    """The filter in `text`; InvalidArgumentError says where it is wrong."""
+    if len(text) > _LONGEST:
+        raise InvalidArgumentError("filter length", len(text), f"be at most {_LONGEST}")
+    parser = _Parser(text)
+    return MetricFilter(matches=parser.conjunction(), keys=frozenset(parser.keys))
+
+
+class _Parser:
+    """Recursive descent over the tokens: (kind, text, position)."""
+
+    def __init__(self, text: str) -> None:
+        self.keys: set[str] = set()
+        self._text = text
+        self._tokens = _tokens(text)
+        self._next = 0
+
+    def conjunction(self, closing: str = "") -> Predicate:
+        """Terms that must all hold, up to `closing` or the end."""
+        terms = [self._disjunction()]
+        while self._peek() != closing:
+            if self._peek() == "AND":
+                self._next += 1
+            terms.append(self._disjunction())
+        return lambda series: all(term(series) for term in terms)
+
+    def _disjunction(self) -> Predicate:
+        terms = [self._term()]
+        while self._peek() == "OR":
+            self._next += 1
+            terms.append(self._term())
+        return lambda series: any(term(series) for term in terms)
+
+    def _term(self) -> Predicate:
+        if self._peek() == "NOT":
+            self._next += 1
+            inner = self._term()
+            return lambda series: not inner(series)
+        if self._peek() == "(":
+            self._next += 1
+            inner = self.conjunction(")")
+            self._next += 1
+            return inner
+        return self._comparison()
+
+    def _comparison(self) -> Predicate:
+        key = self._key()
+        kind, sign = self._take()
+        if kind != "sign" or sign not in ("=", "!=", ":"):
+            raise self._error("a comparison")
+        kind, value = self._take()
+        if kind == "word" and self._peek() == "(":
+            test = self._function(value)
+        elif kind in ("string", "word"):
+            test = _has(value) if sign == ":" else _equals(value)
+        else:
+            raise self._error("a value")
+        return lambda series: test(series.get(key, "")) != (sign == "!=")
+
+    def _key(self) -> str:
+        kind, key = self._take()
+        if kind != "word":
+            raise self._error("a key")
+        if key.endswith("."):  # resource.label."topic_id"
+            key += self._take()[1]
+        if not _KEY.fullmatch(key):
+            raise InvalidArgumentError("filter", self._text, f"not use the key {key!r}")
+        key = key.replace(".label.", ".labels.")
+        self.keys.add(key)
+        return key
+
+    def _function(self, name: str) -> Callable[[str], bool]:
+        function = _FUNCTIONS.get(name)
+        if function is None:
+            raise InvalidArgumentError("filter", self._text, f"not use the function {name!r}")
+        wanted: list[str] = []
+        while self._take()[1] != ")":  # "(" first, then "," after each value
+            kind, value = self._take()
+            if kind != "string":
+                raise self._error("a string")
+            wanted.append(value)
+        arguments = tuple(wanted)
+        return lambda value: function(value, arguments)
+
+    def _peek(self) -> str:
+        kind, text, _ = self._tokens[self._next]
+        return "" if kind == "string" else text
+
+    def _take(self) -> tuple[str, str]:
+        kind, text, _ = self._tokens[self._next]
+        if kind == "end":
+            raise self._error("more")
+        self._next += 1
+        return kind, text
+
+    def _error(self, wanted: str) -> InvalidArgumentError:
+        position = self._tokens[max(0, self._next - 1)][2]
+        return InvalidArgumentError(
+            "filter", self._text, f"have {wanted} at or after character {position + 1}"
+        )
+
+
+def _tokens(text: str) -> list[tuple[str, str, int]]:
+    tokens: list[tuple[str, str, int]] = []
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None or match.lastgroup is None:
+            raise InvalidArgumentError(
+                "filter", text, f"not have what stands at character {position + 1}"
+            )
+        piece = match[match.lastgroup]
+        if match.lastgroup == "string":
+            piece = re.sub(r"\\(.)", r"\1", piece[1:-1])
+        tokens.append((match.lastgroup, piece, match.start(match.lastgroup)))
+        position = match.end()
+    tokens.append(("end", "", end))
+    return tokens
+
+
+def _equals(wanted: str) -> Callable[[str], bool]:
+    return lambda value: value == wanted
+
+
+def _has(wanted: str) -> Callable[[str], bool]:
+    return lambda value: wanted in value
