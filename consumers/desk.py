@@ -1,0 +1,140 @@
+"""The risk engine's desk: prices in, rounds scored in order, and what must be told for them.
+
+No threads and no I/O, so that the same messages give the same alerts however they arrive.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from consumers.clock import Clock
+from consumers.evaluation import Evaluator
+from consumers.incidents import EngineState, Reached, save
+from consumers.outbox import Letter
+from consumers.price_board import PriceBoard
+from consumers.pricing import snapshot_of
+from consumers.rounds import PriceMessage, RoundGate, RoundOfPrices
+from consumers.stores.values import AssetPrice
+from consumers.topology import ALERTS
+from consumers.wire import encode_alert, key_of
+from core.alerts import Incident, MarginAlert
+from core.book import Book, Valuation
+
+TICK_S = 1.0  # in a live market staleness and reminders move without messages
+
+
+@dataclass(slots=True)
+class Turn:
+    """What some rounds brought, to be committed together and acknowledged after.
+
+    `transitions` counts "FROM->TO"; an incident of None was closed; `letters` are the alerts due.
+    """
+
+    messages: list[PriceMessage] = field(default_factory=list)
+    rounds: int = 0
+    evaluations: int = 0
+    transitions: Counter[str] = field(default_factory=Counter)
+    incidents: dict[str, Incident | None] = field(default_factory=dict)
+    prices: dict[str, AssetPrice] = field(default_factory=dict)
+    letters: list[Letter] = field(default_factory=list)
+    reached: Reached | None = None
+
+    @property
+    def durable(self) -> bool:
+        """Whether there is anything to write or to acknowledge."""
+        return bool(self.messages or self.incidents or self.letters)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Save the engine's state as it is after this turn, in the running transaction."""
+        if self.reached is not None:
+            save(connection, self.incidents, self.prices.values(), self.reached)
+
+
+class Desk:
+    """Prices, rounds and open incidents of one book. One thread's own."""
+
+    def __init__(self, *, book: Book, state: EngineState, cadence: timedelta, clock: Clock) -> None:
+        self._clock = clock
+        reached = state.reached
+        replayed = reached.market_time if reached is not None and reached.replay else None
+        self._board = PriceBoard(cadence, state.prices, replayed)
+        self._gate = RoundGate(clock, None if reached is None else reached.round)
+        self._assets = book.assets
+        self._evaluator = Evaluator(book, state.incidents, _before(book, state))
+        self._next_tick = 0.0
+
+    @property
+    def valuation(self) -> Valuation | None:
+        """The newest scores."""
+        return self._evaluator.before
+
+    def add(self, message: PriceMessage) -> None:
+        """Take one price message in."""
+        self._gate.add(message)
+
+    def waiting(self) -> tuple[PriceMessage, ...]:
+        """Messages held back until their round is whole."""
+        return self._gate.waiting()
+
+    def wait_s(self) -> float:
+        """Seconds until `turn` may have something to do without another message."""
+        overdue = self._gate.wait_s()
+        return TICK_S / 4 if overdue is None else min(overdue, TICK_S / 4)
+
+    def turn(self) -> Turn:
+        """Score everything that is ready; in a live market, the whole book once a second anyway."""
+        turn = Turn()
+        rounds = self._gate.take()
+        for one in rounds:
+            self._take(one, turn)
+        if not rounds and self._tick_due():
+            self._evaluate(turn)
+        turn.reached = Reached(
+            self._gate.done,
+            self._board.moment(self._clock.now()),
+            self._board.market_time is not None,
+        )
+        return turn
+
+    def _tick_due(self) -> bool:
+        live = self._board.market_time is None and bool(self._board.prices)
+        return live and self._clock.monotonic() >= self._next_tick
+
+    def _take(self, one: RoundOfPrices, turn: Turn) -> None:
+        moved = False
+        for message in one.messages:
+            turn.messages.append(message)
+            if self._board.take(message):
+                moved = True
+                asset = message.tick.asset
+                turn.prices[asset] = self._board.prices[asset]
+        turn.rounds += one.number is not None
+        if moved:
+            self._evaluate(turn)
+
+    def _evaluate(self, turn: Turn) -> None:
+        wall = self._clock.now()
+        moment = self._board.moment(wall)
+        snapshot, _ = snapshot_of(self._assets, self._board.prices, moment)
+        found = self._evaluator.evaluate(snapshot, moment, wall)
+        turn.evaluations += 1
+        turn.transitions.update(found.transitions)
+        turn.incidents.update(found.incidents)
+        turn.letters.extend(self._letter(alert) for alert in found.alerts)
+        self._next_tick = self._clock.monotonic() + TICK_S
+
+    def _letter(self, alert: MarginAlert) -> Letter:
+        """The alert as it will be sent, now and after any restart: the same bytes."""
+        dated = replace(alert, published_at=self._clock.now())
+        return Letter(key_of(dated), encode_alert(dated, ALERTS))
+
+
+def _before(book: Book, state: EngineState) -> Valuation | None:
+    """The scores at the last commit, computed again from the prices it kept."""
+    if state.reached is None or not state.prices:
+        return None
+    prices: Mapping[str, AssetPrice] = state.prices
+    snapshot, _ = snapshot_of(book.assets, prices, state.reached.market_time)
+    return book.revalue(snapshot)

@@ -1,0 +1,247 @@
+"""The notifier: every alert to every channel of its route, and a receipt for each.
+
+A delivery counts once it is on disk in the sink. An alert is acknowledged only after every channel
+has an outcome on record; receipts are kept in the same commit and published after it.
+"""
+
+import queue
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import TimeoutError as NotYetError
+
+import structlog
+
+from consumers.clock import Clock
+from consumers.delivery import CHANNELS, LAST_ATTEMPT, Due, Sinks
+from consumers.errors import JournalStoppedError
+from consumers.feed import Feed, FeedState, Incoming
+from consumers.journal import Journal
+from consumers.outbox import Letter, Outbox
+from consumers.pubsub import Publisher, PubSub
+from consumers.quarantine import quarantine
+from consumers.settings import Settings
+from consumers.sink import Delivery
+from consumers.topology import ALERTS, RECEIPTS
+from consumers.wire import DeliveryReceipt, Refused, decode_alert, encode_receipt, key_of
+from consumers.worker import WorkerState, WorkerStatus
+
+NAME = "notifier"
+MOST = 200  # alerts delivered with one flush to disk
+RETRY_S = 1.0
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS deliveries (event_id TEXT NOT NULL, channel TEXT NOT NULL,"
+    " outcome TEXT NOT NULL, PRIMARY KEY (event_id, channel)) WITHOUT ROWID"
+)
+_INSERT = "INSERT INTO deliveries VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+log = structlog.get_logger(__name__)
+
+
+class Notifier:
+    """Owns a feed, an outbox, the sinks and the thread `notifier`; `_lock` guards the counters."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        pubsub: PubSub,
+        publisher: Publisher,
+        journal: Journal,
+        clock: Clock,
+        channels: AbstractSet[str] = CHANNELS,
+        fresh_broker: bool = False,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._fresh_broker = fresh_broker
+        self._sinks = Sinks(
+            settings=settings,
+            clock=clock,
+            notifier=f"{NAME}-{settings.replica}",
+            channels=channels,
+        )
+        self._outbox = Outbox(topic=RECEIPTS, journal=journal, publisher=publisher, clock=clock)
+        self._feed = Feed(
+            pubsub=pubsub,
+            name=NAME,
+            topic=ALERTS,
+            subscription=settings.alert_subscription,
+            handle=self._handle,
+            clock=clock,
+            cadence=None,
+        )
+        self._queue: queue.SimpleQueue[Due | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
+        self._lock = threading.Lock()
+        self._counters: Counter[str] = Counter()
+        self._state, self._since = WorkerState.STARTING, clock.now()
+        self._error: str | None = None
+
+    def start(self) -> None:
+        """Read what was delivered before, send receipts left unpublished, then listen."""
+        self._journal.execute(_prepare).result()
+        self._sinks.open()
+        self._outbox.start(fresh_broker=self._fresh_broker)
+        self._thread.start()
+        self._feed.start()
+        self._enter(WorkerState.RUNNING)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """The feed first; alerts without an outcome on record by now come again."""
+        end = self._clock.monotonic() + timeout
+        self._stop.set()
+        self._queue.put(None)
+        self._feed.stop(max(0.1, (end - self._clock.monotonic()) / 2))
+        if self._thread.is_alive():
+            self._thread.join(max(0.1, end - self._clock.monotonic()))
+        self._outbox.stop(max(0.1, end - self._clock.monotonic()))
+        self._sinks.close()
+        self._enter(WorkerState.STOPPED)
+
+    def status(self) -> WorkerStatus:
+        """Counters: alerts, repeated, delivered, skipped, failed, receipts_published, …"""
+        feed = self._feed.status()
+        with self._lock:
+            counters, error = dict(self._counters), self._error
+            state, since = self._state, self._since
+        counters["receipts_published"] = self._outbox.published
+        counters["receipts_waiting"] = self._outbox.left
+        if error is None and feed.state in (FeedState.DENIED, FeedState.MISSING):
+            error = f"{feed.subscription}: {feed.last_error or feed.state}"
+        return WorkerStatus(NAME, state, since, counters, error or self._outbox.error)
+
+    # On the feed's thread.
+
+    def _handle(self, incoming: Incoming) -> None:
+        alert = decode_alert(incoming.data, incoming.attributes, self._clock.now())
+        if isinstance(alert, Refused):
+            self._count(["quarantined"])
+            quarantine(self._journal, incoming, alert.reason)
+        else:
+            self._queue.put(Due(alert, [incoming]))
+
+    def _count(self, names: Iterable[str]) -> None:
+        with self._lock:
+            self._counters.update(names)
+
+    # On the thread `notifier`.
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            batch = self._receive()
+            try:
+                done = self._work(batch) if batch else True
+            except JournalStoppedError:
+                done = False
+            except Exception as error:
+                done = False
+                log.exception("delivery_failed", alerts=len(batch))
+                self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
+            if not done:
+                _give_back(batch)
+                self._stop.wait(RETRY_S)
+
+    def _receive(self) -> list[Due]:
+        """Wait for an alert, then take what waits with it; the same event once."""
+        batch: dict[str, Due] = {}
+        try:
+            due = self._queue.get(timeout=0.5)
+            while due is not None:
+                held = batch.setdefault(due.alert.event_id, due)
+                if held is not due:
+                    held.messages += due.messages
+                if len(batch) >= MOST:
+                    break
+                due = self._queue.get_nowait()
+        except queue.Empty:
+            pass
+        return list(batch.values())
+
+    def _work(self, batch: Sequence[Due]) -> bool:
+        """Deliver, record, acknowledge; False when something must come again."""
+        known = self._known(batch)
+        try:
+            receipts = self._sinks.deliver(batch, known)
+        except OSError as error:  # a full disk, say
+            reason = f"sink: {error.strerror or error}"
+            self._enter(WorkerState.FAILED, reason)
+            _give_back(due for due in batch if due.attempt < LAST_ATTEMPT)
+            batch = [due for due in batch if due.attempt >= LAST_ATTEMPT]
+            receipts = self._sinks.failed(batch, known, reason)
+            self._stop.wait(RETRY_S)
+        else:
+            self._enter(WorkerState.RUNNING)
+        return not batch or self._record(batch, receipts)
+
+    def _known(self, batch: Sequence[Due]) -> frozenset[Delivery]:
+        """Which channels of these alerts have an outcome on record."""
+        marks = ", ".join("?" * len(batch))
+        with self._journal.reader() as connection:
+            rows = connection.execute(
+                f"SELECT event_id, channel FROM deliveries WHERE event_id IN ({marks})",  # noqa: S608 - marks only
+                [due.alert.event_id for due in batch],
+            ).fetchall()
+        return frozenset((event_id, channel) for event_id, channel in rows)
+
+    def _record(self, batch: Sequence[Due], receipts: Sequence[DeliveryReceipt]) -> bool:
+        letters = [Letter(key_of(receipt), encode_receipt(receipt)) for receipt in receipts]
+        at = self._clock.now()
+
+        def write(connection: sqlite3.Connection) -> None:
+            rows = [(one.event_id, one.channel, one.outcome) for one in receipts]
+            connection.executemany(_INSERT, rows)
+            self._outbox.write(connection, letters, at)
+
+        future = self._journal.execute(write)
+        while True:
+            try:
+                future.result(0.2)
+                break
+            except NotYetError:
+                if self._stop.is_set() and not future.done():
+                    return False
+        for due in batch:
+            for message in due.messages:
+                message.ack()
+        self._sinks.forget(receipts)
+        self._outbox.send(letters)
+        self._tell(batch, receipts)
+        return True
+
+    def _tell(self, batch: Sequence[Due], receipts: Sequence[DeliveryReceipt]) -> None:
+        """Count, and deliver to the log."""
+        self._count(receipt.outcome for receipt in receipts)
+        by_event: dict[str, list[str]] = {}
+        for receipt in receipts:
+            by_event.setdefault(receipt.event_id, []).append(f"{receipt.channel} {receipt.outcome}")
+        for due in batch:
+            alert = due.alert
+            outcomes = by_event.get(alert.event_id)
+            self._count(["alerts" if outcomes else "repeated"])
+            log.info(
+                "alert_delivered" if outcomes else "alert_repeated",
+                event_id=alert.event_id,
+                user_id=alert.user_id,
+                severity=str(alert.severity),
+                test=alert.test,
+                outcomes=outcomes or [],
+            )
+
+    def _enter(self, state: WorkerState, error: str | None = None) -> None:
+        with self._lock:
+            if state is not self._state:
+                self._state, self._since = state, self._clock.now()
+            self._error = error
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute(_TABLE)
+
+
+def _give_back(batch: Iterable[Due]) -> None:
+    for due in batch:
+        for message in due.messages:
+            message.nack()

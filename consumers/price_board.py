@@ -1,0 +1,53 @@
+"""The prices a worker scores on: the newest of each asset, never moved by what is late or old."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from consumers.rounds import PriceMessage
+from consumers.stores.values import AssetPrice, Received
+
+
+class PriceBoard:
+    """Current prices and the market's clock. One thread's own.
+
+    `market_time` is None in a live market; in a replay it is the newest original time seen.
+    """
+
+    def __init__(
+        self,
+        cadence: timedelta,
+        prices: Mapping[str, AssetPrice] | None = None,
+        market_time: datetime | None = None,
+    ) -> None:
+        self._cadence = cadence
+        self.prices: dict[str, AssetPrice] = dict(prices or {})
+        self.market_time = market_time
+
+    def take(self, message: PriceMessage) -> bool:
+        """Whether the message moved the price: it does not if historical, a duplicate or older."""
+        tick, incoming = message.tick, message.incoming
+        if tick.historical:
+            return False
+        replayed = tick.replayed_from
+        # a producer's clock that runs ahead must not lock out the prices that follow
+        as_of = replayed or min(tick.timestamp, incoming.publish_time)
+        old = self.prices.get(tick.asset)
+        if old is not None and as_of <= old.as_of:
+            return False
+        if replayed is not None:
+            self.market_time = max(replayed, self.market_time or replayed)
+        self.prices[tick.asset] = AssetPrice(
+            asset=tick.asset,
+            price=tick.price,
+            as_of=as_of,
+            timestamp=tick.timestamp,
+            source=tick.source,
+            received=Received(incoming.message_id, incoming.publish_time, incoming.received_at),
+            cadence=timedelta(seconds=tick.cadence_s) if tick.cadence_s else self._cadence,
+            ticks=1 if old is None else old.ticks + 1,
+        )
+        return True
+
+    def moment(self, wall: datetime) -> datetime:
+        """The market's time at wall time `wall`; a replay stands at its newest round."""
+        return self.market_time or wall

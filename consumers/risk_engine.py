@@ -1,0 +1,243 @@
+"""The risk engine: from price rounds to margin alerts, each told once.
+
+Feed threads decode and queue; the thread `risk-engine` scores. Incidents, prices and the alerts due
+are committed in one transaction *before* the price messages are acknowledged, and alerts are
+published only after it: killed at any moment, nothing is told twice and nothing is lost.
+"""
+
+import queue
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import TimeoutError as NotYetError
+
+import structlog
+
+from consumers.clock import Clock
+from consumers.desk import Desk, Turn
+from consumers.errors import JournalStoppedError
+from consumers.feed import Feed, FeedState, Incoming
+from consumers.incidents import NAME, load
+from consumers.journal import Journal
+from consumers.outbox import Outbox
+from consumers.pubsub import Publisher, PubSub
+from consumers.quarantine import quarantine
+from consumers.rounds import PriceMessage
+from consumers.settings import Settings
+from consumers.topology import ALERTS, PRICES, RISK_EVENTS, SETTLEMENTS
+from consumers.wire import Refused, decode_price, decode_settlement
+from consumers.worker import WorkerState, WorkerStatus
+from core.book import Book
+
+log = structlog.get_logger(__name__)
+
+
+class RiskEngine:
+    """Owns its feeds, an outbox and the thread `risk-engine`; `_lock` guards the counters."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        pubsub: PubSub,
+        publisher: Publisher,
+        journal: Journal,
+        clock: Clock,
+        book: Book,
+        fresh_broker: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self._book = book
+        self._fresh_broker = fresh_broker
+        self._outbox = Outbox(topic=ALERTS, journal=journal, publisher=publisher, clock=clock)
+        self._feeds = (
+            Feed(
+                pubsub=pubsub,
+                name="risk-engine-prices",
+                topic=PRICES,
+                subscription=settings.price_subscription,
+                handle=self._on_price,
+                clock=clock,
+                cadence=settings.cadence,
+            ),
+            Feed(
+                pubsub=pubsub,
+                name="risk-engine-settlements",
+                topic=SETTLEMENTS,
+                subscription=RISK_EVENTS,
+                handle=self._on_settlement,
+                clock=clock,
+                cadence=None,
+            ),
+        )
+        self._queue: queue.SimpleQueue[PriceMessage | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
+        self._desk: Desk | None = None
+        self._lock = threading.Lock()
+        self._counters: Counter[str] = Counter()
+        self._state, self._since = WorkerState.STARTING, clock.now()
+        self._error: str | None = None
+
+    def start(self) -> None:
+        """Send what an earlier life left unpublished, then listen."""
+        self._desk = self._recall()
+        self._outbox.start(fresh_broker=self._fresh_broker)
+        self._thread.start()
+        for feed in self._feeds:
+            feed.start()
+        self._enter(WorkerState.WAITING)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Feeds first; what is not committed by now comes again."""
+        end = self._clock.monotonic() + timeout
+        self._stop.set()
+        self._queue.put(None)
+        for feed in self._feeds:
+            feed.stop(max(0.1, (end - self._clock.monotonic()) / 2))
+        if self._thread.is_alive():
+            self._thread.join(max(0.1, end - self._clock.monotonic()))
+        self._outbox.stop(max(0.1, end - self._clock.monotonic()))
+        self._enter(WorkerState.STOPPED)
+
+    def status(self) -> WorkerStatus:
+        """Counters: ticks, rounds, each transition as "FROM->TO", alerts, alerts_published, …"""
+        with self._lock:
+            counters = dict(self._counters)
+            state, since, error = self._state, self._since, self._error
+        counters["alerts_published"] = self._outbox.published
+        counters["alerts_waiting"] = self._outbox.left
+        return WorkerStatus(NAME, state, since, counters, error or self._trouble())
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """Accounts by status on the newest prices; empty until there are any."""
+        valuation = None if self._desk is None else self._desk.valuation
+        counts = {} if valuation is None else valuation.counts()
+        return {str(status): count for status, count in counts.items()}
+
+    def _trouble(self) -> str | None:
+        for feed in self._feeds:
+            status = feed.status()
+            if status.state in (FeedState.DENIED, FeedState.MISSING):
+                return f"{status.subscription}: {status.last_error or status.state}"
+        return self._outbox.error
+
+    # On the feeds' threads.
+
+    def _on_price(self, incoming: Incoming) -> None:
+        tick = decode_price(incoming.data, incoming.attributes, self._clock.now())
+        if isinstance(tick, Refused):
+            self._count(quarantined=1)
+            quarantine(self._journal, incoming, tick.reason)
+        else:
+            self._queue.put(PriceMessage(tick, incoming))
+
+    def _on_settlement(self, incoming: Incoming) -> None:
+        """Counted only: what an escrow does to the book is not this engine's yet."""
+        event = decode_settlement(incoming.data, incoming.attributes, self._clock.now())
+        if isinstance(event, Refused):
+            self._count(quarantined=1)
+            quarantine(self._journal, incoming, event.reason)
+        else:
+            self._count(settlements=1)
+            incoming.ack()
+
+    def _count(self, **by: int) -> None:
+        with self._lock:
+            self._counters.update(by)
+
+    # On the thread `risk-engine`.
+
+    def _recall(self) -> Desk:
+        """A desk in the state of the last commit."""
+        state = self._journal.execute(load).result()
+        return Desk(book=self._book, state=state, cadence=self._settings.cadence, clock=self._clock)
+
+    def _run(self) -> None:
+        desk = self._desk
+        assert desk is not None
+        while not self._stop.is_set():
+            try:
+                self._receive(desk)
+                self._turn(desk)
+            except JournalStoppedError:
+                break
+            except Exception as error:
+                log.exception("risk_engine_failed")
+                self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
+                _give_back(desk.waiting())
+                self._stop.wait(1.0)
+                desk = self._desk = self._recall()
+        _give_back(desk.waiting())
+
+    def _receive(self, desk: Desk) -> None:
+        """Wait for a message or until the desk has something to do; then take all that waits."""
+        try:
+            message = self._queue.get(timeout=desk.wait_s())
+            while True:
+                if message is not None:
+                    desk.add(message)
+                message = self._queue.get_nowait()
+        except queue.Empty:
+            return
+
+    def _turn(self, desk: Desk) -> None:
+        turn = desk.turn()
+        try:
+            committed = not turn.durable or self._commit(turn)
+        except Exception:
+            _give_back(turn.messages)
+            raise
+        if committed:
+            self._settle(turn)
+        else:
+            _give_back(turn.messages)
+
+    def _commit(self, turn: Turn) -> bool:
+        """Make the turn durable; False when stopped before it was."""
+        wall = self._clock.now()
+
+        def write(connection: sqlite3.Connection) -> None:
+            turn.write(connection)
+            self._outbox.write(connection, turn.letters, wall)
+
+        future = self._journal.execute(write)
+        while True:
+            try:
+                future.result(0.2)
+            except NotYetError:
+                if self._stop.is_set() and not future.done():
+                    return False
+            else:
+                return True
+
+    def _settle(self, turn: Turn) -> None:
+        """After the commit: acknowledge, publish, count."""
+        for message in turn.messages:
+            message.incoming.ack()
+        self._outbox.send(turn.letters)
+        with self._lock:
+            self._counters.update(turn.transitions)
+            self._counters.update(
+                ticks=len(turn.messages),
+                rounds=turn.rounds,
+                evaluations=turn.evaluations,
+                alerts=len(turn.letters),
+            )
+        if turn.messages:
+            self._enter(WorkerState.RUNNING)
+
+    def _enter(self, state: WorkerState, error: str | None = None) -> None:
+        with self._lock:
+            if state is not self._state:
+                self._state, self._since = state, self._clock.now()
+            self._error = error
+
+
+def _give_back(messages: Iterable[PriceMessage]) -> None:
+    for message in messages:
+        message.incoming.nack()
