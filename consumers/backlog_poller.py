@@ -45,7 +45,7 @@ class BacklogPoller:
         while not self._stop.is_set():
             try:
                 samples = self._source.poll(self._period)
-                self._store.apply(samples, self._period, self._clock.now())
+                self._store.apply(samples, self._clock.now())
             except MonitoringError as error:
                 self._store.fail(str(error), self._clock.now())
             self._stop.wait(self._period.total_seconds())

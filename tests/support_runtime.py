@@ -215,10 +215,10 @@ class SampleRuntime:
         for back in range(30, 0, -1):
             at = NOW - timedelta(seconds=3 * back)
             samples = {
-                name: BacklogSample(name, index * 2, float(index), 6, 6, 1, at)
+                name: BacklogSample(name, index * 2, float(index), 3.0, 3.0, 1, at)
                 for index, name in enumerate(names)
             }
-            self.backlogs.apply(samples, timedelta(seconds=3), at)
+            self.backlogs.apply(samples, at)
         self._run("T-0000beef", NOW - timedelta(hours=1), whole=False)
         self._run("T-9f2c41", NOW - timedelta(seconds=220), whole=True)
 

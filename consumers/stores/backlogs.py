@@ -26,9 +26,8 @@ class BacklogStore:
         self._error_since: datetime | None = None
         self._version = 0
 
-    def apply(self, samples: Mapping[str, BacklogSample], period: timedelta, at: datetime) -> None:
+    def apply(self, samples: Mapping[str, BacklogSample], at: datetime) -> None:
         """Take in one poll; a known subscription without a point leaves a gap, not a zero."""
-        seconds = period.total_seconds()
         with self._lock:
             self._polled_at, self._error, self._error_since = at, None, None
             for name in self._held.keys() - samples.keys():
@@ -40,8 +39,8 @@ class BacklogStore:
                     name,
                     sample.backlog,
                     None if sample.oldest_s is None else timedelta(seconds=sample.oldest_s),
-                    None if sample.sent is None else sample.sent / seconds,
-                    None if sample.acked is None else sample.acked / seconds,
+                    sample.sent_per_s,
+                    sample.acked_per_s,
                     sample.streams,
                     sample.at,
                     tuple(history),
