@@ -8,6 +8,7 @@ ConsumersError
 │   ├── NotFoundError           the topic or subscription does not exist
 │   ├── DeniedError             known to the broker, but this identity may not
 │   ├── CredentialsError        no usable identity at all
+│   ├── QuotaError              too much was asked for the moment: retry later
 │   └── InvalidRequestError     the broker understood and refuses: retrying cannot help
 ├── MonitoringError             backlog figures could not be had: NO DATA, never zero
 ├── JournalError
@@ -60,6 +61,16 @@ class CredentialsError(PubSubError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"credentials are missing or not accepted: {reason}")
+        self.reason = reason
+
+
+class QuotaError(PubSubError):
+    """A quota or a limit of the broker is used up for now."""
+
+    def __init__(self, kind: str, name: str, reason: str) -> None:
+        super().__init__(f"{kind} {name}: quota is used up: {reason}")
+        self.kind = kind
+        self.name = name
         self.reason = reason
 
 

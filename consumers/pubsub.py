@@ -1,0 +1,312 @@
+"""Google Cloud Pub/Sub, or a broker that speaks its language: the only importer of the client.
+
+Names are short ("alerts.margin.v1"); Google's paths and exceptions stay in here.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Literal
+
+import grpc
+from google.api_core import exceptions as api
+from google.api_core.retry import Retry, if_exception_type
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import pubsub_v1  # type: ignore[import-untyped]
+
+from consumers.channel import CLOUD_OPTIONS, LOCAL_OPTIONS, ChannelStatus, ConnectionWatch
+from consumers.clock import Clock, SystemClock
+from consumers.errors import (
+    BrokerUnreachableError,
+    CredentialsError,
+    DeniedError,
+    InvalidRequestError,
+    NotFoundError,
+    PubSubError,
+    QuotaError,
+)
+from consumers.publisher import Publisher, PublishResult
+from consumers.stream import Incoming, Stream
+from consumers.wire import Encoded
+
+__all__ = [
+    "ChannelStatus",
+    "Incoming",
+    "PubSub",
+    "PublishResult",
+    "Publisher",
+    "Stream",
+    "SubscriptionSpec",
+]
+
+CLOUD = "pubsub.googleapis.com"
+CALL_S = 5.0
+MAX_ATTEMPTS = 5
+# A lease as short as allowed: what a killed process held comes again within 10 s. The client
+# extends the leases of what is in hand by itself.
+LEASE_S = 10
+LONGEST_LEASE_S = 600
+TYPES = pubsub_v1.types
+BATCHES = TYPES.BatchSettings(max_latency=0.005)
+PENDING = TYPES.PublishFlowControl(
+    message_limit=20_000,
+    byte_limit=64 * 1024 * 1024,
+    limit_exceeded_behavior=TYPES.LimitExceededBehavior.BLOCK,
+)
+TRANSIENT = if_exception_type(
+    api.Aborted,
+    api.Cancelled,
+    api.DeadlineExceeded,
+    api.InternalServerError,
+    api.ResourceExhausted,
+    api.ServiceUnavailable,
+    api.Unknown,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionSpec:
+    """A subscription as it should be. `expiration` None: it never expires.
+
+    With `dead_letter`, what fails five times goes to the topic `<name>.dead`.
+    """
+
+    name: str
+    topic: str
+    ack_deadline_s: int = 30
+    dead_letter: bool = True
+    expiration: timedelta | None = None
+    retention: timedelta = timedelta(days=7)
+    min_backoff: timedelta = timedelta(seconds=10)
+    max_backoff: timedelta = timedelta(seconds=600)
+    filter: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class PubSub:
+    """One project at one broker: one channel, one watch on it, two clients.
+
+    `address` "host:port" is an embedded broker or an emulator, without encryption and identity;
+    None is the cloud, with the credentials that Google's libraries find. Every call raises
+    PubSubError; none retries beyond its own few seconds.
+    """
+
+    def __init__(self, project: str, address: str | None, clock: Clock | None = None) -> None:
+        self._project = project
+        self._local = address is not None
+        self._address = address or CLOUD
+        self._clock = clock or SystemClock()
+        self._channel = self._open()
+        self._watch = ConnectionWatch(self._channel, self._address, self._clock)
+        self._topics = pubsub_v1.PublisherClient(transport=self._transport("Publisher"))
+        self._subscriptions = pubsub_v1.SubscriberClient(transport=self._transport("Subscriber"))
+
+    def close(self) -> None:
+        """Close the channel; streams and publishers must be closed before."""
+        self._watch.close()
+        self._channel.close()
+
+    def connectivity(self) -> ChannelStatus:
+        """Whether the broker is reached; a killed one is noticed within a second."""
+        return self._watch.status()
+
+    def publisher(self) -> Publisher:
+        """A publisher of its own, with small batches and bounded memory."""
+        client = pubsub_v1.PublisherClient(
+            batch_settings=BATCHES,
+            publisher_options=TYPES.PublisherOptions(
+                flow_control=PENDING,
+                retry=Retry(
+                    predicate=TRANSIENT,
+                    initial=0.1,
+                    maximum=1.0 if self._local else 10.0,
+                    multiplier=1.5,
+                    timeout=60.0,
+                ),
+            ),
+            transport=self._transport("Publisher"),
+        )
+
+        def send(topic: str, encoded: Encoded) -> "Future[str]":
+            try:
+                sent: Future[str] = client.publish(
+                    self._topic(topic), encoded.data, **encoded.attributes
+                )
+            except (TypeError, ValueError, RuntimeError) as error:  # too large, no text, closed
+                raise InvalidRequestError("topic", topic, str(error)) from error
+            return sent
+
+        return Publisher(
+            send=send,
+            translate=lambda topic, error: self._translated(error, "topic", topic),
+            stop=client.stop,
+            clock=self._clock,
+        )
+
+    def subscribe(
+        self,
+        subscription: str,
+        topic: str,
+        handle: Callable[[Incoming], None],
+        *,
+        max_messages: int = 1_000,
+    ) -> Stream:
+        """Open a stream; `handle` gets the messages one after the other, on one thread of its own.
+
+        `handle` must not raise: the client would nack the message and call the stream done while
+        it goes on. Errors of the broker come with the stream's end.
+        """
+
+        def callback(message: pubsub_v1.subscriber.message.Message) -> None:
+            handle(
+                Incoming(
+                    topic,
+                    message.message_id,
+                    message.data,
+                    dict(message.attributes),
+                    message.publish_time,
+                    self._clock.now(),
+                    message.delivery_attempt,
+                    message.ack,
+                    message.nack,
+                )
+            )
+
+        one_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"feed-{subscription}")
+        future = self._subscriptions.subscribe(
+            self._subscription(subscription),
+            callback,
+            flow_control=TYPES.FlowControl(
+                max_messages=max_messages,
+                max_lease_duration=LONGEST_LEASE_S,
+                max_duration_per_lease_extension=LEASE_S,
+            ),
+            scheduler=pubsub_v1.subscriber.scheduler.ThreadScheduler(one_thread),
+            await_callbacks_on_shutdown=True,
+        )
+        return Stream(future, lambda error: self._translated(error, "subscription", subscription))
+
+    def ensure_topic(self, name: str) -> bool:
+        """Create the topic unless it exists; whether it was created."""
+        with self._errors("topic", name):
+            try:
+                self._topics.create_topic(name=self._topic(name), retry=None, timeout=CALL_S)
+            except api.AlreadyExists:
+                return False
+        return True
+
+    def ensure_subscription(self, spec: SubscriptionSpec) -> bool:
+        """Create the subscription unless it exists, however it is set; whether it was created.
+
+        NotFoundError: its topic, or the topic for its dead letters, does not exist.
+        """
+        with self._errors("topic", spec.topic):
+            try:
+                self._subscriptions.create_subscription(
+                    request=self._request(spec), retry=None, timeout=CALL_S
+                )
+            except api.AlreadyExists:
+                return False
+        return True
+
+    def delete_subscription(self, name: str) -> None:
+        """Delete it with all that waits in it."""
+        with self._errors("subscription", name):
+            self._subscriptions.delete_subscription(
+                subscription=self._subscription(name), retry=None, timeout=CALL_S
+            )
+
+    def topics(self) -> tuple[str, ...]:
+        """Every topic of the project, sorted."""
+        with self._errors("project", self._project):
+            found = self._topics.list_topics(
+                project=f"projects/{self._project}", retry=None, timeout=CALL_S
+            )
+            return tuple(sorted(_short(topic.name) for topic in found))
+
+    def subscriptions(self) -> tuple[str, ...]:
+        """Every subscription of the project, sorted."""
+        with self._errors("project", self._project):
+            found = self._subscriptions.list_subscriptions(
+                project=f"projects/{self._project}", retry=None, timeout=CALL_S
+            )
+            return tuple(sorted(_short(subscription.name) for subscription in found))
+
+    def topic_subscriptions(self, topic: str) -> tuple[str, ...]:
+        """Who would receive what is published to the topic, sorted."""
+        with self._errors("topic", topic):
+            found = self._topics.list_topic_subscriptions(
+                topic=self._topic(topic), retry=None, timeout=CALL_S
+            )
+            return tuple(sorted(_short(name) for name in found))
+
+    def _open(self) -> grpc.Channel:
+        if self._local:
+            return grpc.insecure_channel(self._address, options=LOCAL_OPTIONS)
+        try:
+            transport = pubsub_v1.SubscriberClient.get_transport_class("grpc")
+            channel: grpc.Channel = transport.create_channel(self._address, options=CLOUD_OPTIONS)
+        except GoogleAuthError as error:
+            raise CredentialsError(str(error)) from error
+        return channel
+
+    def _transport(self, kind: Literal["Publisher", "Subscriber"]) -> Any:
+        client = getattr(pubsub_v1, f"{kind}Client")
+        return client.get_transport_class("grpc")(channel=self._channel)
+
+    def _topic(self, name: str) -> str:
+        return f"projects/{self._project}/topics/{name}"
+
+    def _subscription(self, name: str) -> str:
+        return f"projects/{self._project}/subscriptions/{name}"
+
+    def _request(self, spec: SubscriptionSpec) -> Any:
+        request = TYPES.Subscription(
+            name=self._subscription(spec.name),
+            topic=self._topic(spec.topic),
+            ack_deadline_seconds=spec.ack_deadline_s,
+            message_retention_duration=spec.retention,
+            expiration_policy=TYPES.ExpirationPolicy(ttl=spec.expiration),
+            retry_policy=TYPES.RetryPolicy(
+                minimum_backoff=spec.min_backoff, maximum_backoff=spec.max_backoff
+            ),
+            filter=spec.filter,
+            labels=dict(spec.labels),
+        )
+        if spec.dead_letter:
+            request.dead_letter_policy = TYPES.DeadLetterPolicy(
+                dead_letter_topic=self._topic(f"{spec.name}.dead"),
+                max_delivery_attempts=MAX_ATTEMPTS,
+            )
+        return request
+
+    @contextlib.contextmanager
+    def _errors(self, kind: str, name: str) -> Iterator[None]:
+        """Google's exceptions end here."""
+        try:
+            yield
+        except (api.GoogleAPIError, GoogleAuthError) as error:
+            raise self._translated(error, kind, name) from error
+
+    def _translated(self, error: BaseException, kind: str, name: str) -> PubSubError:
+        reason = getattr(error, "message", None) or str(error)
+        match error:
+            case api.NotFound():
+                return NotFoundError(kind, name)
+            case api.Forbidden():
+                return DeniedError(kind, name, reason)
+            case api.Unauthorized() | GoogleAuthError():
+                return CredentialsError(reason)
+            case api.TooManyRequests():
+                return QuotaError(kind, name, reason)
+            case api.ServerError() | api.Cancelled() | api.RetryError():
+                return BrokerUnreachableError(self._address, reason)
+            case _:
+                return InvalidRequestError(kind, name, reason)
+
+
+def _short(path: str) -> str:
+    return path.rpartition("/")[2]
