@@ -85,7 +85,8 @@ class UnavailableError(BrokerError):
 class BindError(BrokerError):
     """The wanted address cannot be served."""
 
-    def __init__(self, address: str, reason: str) -> None:
+    def __init__(self, host: str, port: int | None, reason: str) -> None:
+        address = host if port is None else f"{host}:{port}"
         super().__init__(f"cannot serve {address}: {reason}")
 
 

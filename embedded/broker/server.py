@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import ipaddress
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,7 @@ def check_host(host: str, *, allow_public: bool) -> None:
     except ValueError:
         loopback = False
     if not loopback and not allow_public:
-        raise BindError(host, "not a loopback address; --allow-public serves it all the same")
+        raise BindError(host, None, "not a loopback address; --allow-public serves it all the same")
 
 
 async def serve(
@@ -57,6 +58,7 @@ async def serve(
     with UNAVAILABLE, so that clients reconnect to whoever comes next.
     """
     check_host(host, allow_public=allow_public)
+    _probe(host, port)
     clock, loop = SystemClock(), asyncio.get_running_loop()
     registry = Registry(clock=clock, alarm=loop.call_at, limits=limits)
     server = grpc.aio.server(options=_OPTIONS)
@@ -71,8 +73,7 @@ async def serve(
     try:
         bound = server.add_insecure_port(f"{bracketed}:{port}")
     except RuntimeError as error:
-        address = f"{bracketed}:{port}"
-        raise BindError(address, _reason(port)) from error
+        raise BindError(host, port, "somebody else was quicker") from error
     await server.start()
     gc.freeze()  # what is loaded now stays; the collector need not look at it again
     try:
@@ -103,5 +104,13 @@ class _Monitoring:
         return self._service.service(call)
 
 
-def _reason(port: int) -> str:
-    return "the port is in use or not allowed" if port else "the address is not on this machine"
+def _probe(host: str, port: int) -> None:
+    """Say why an address cannot be had; gRPC itself only logs it."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BindError(host, port, str(reason).lower()) from error
