@@ -20,11 +20,11 @@ from consumers.pubsub import PublishResult
 from consumers.settings import Settings
 from consumers.stores import RunStore
 from consumers.stores.values import TestRun
+from consumers.topology import ALERTS
 from consumers.wire import Encoded, decode_alert, encode_alert
 from core.alerts import MarginAlert, Severity, test_alert
 from core.policy import Policy
 
-ALERTS = "alerts.margin.v1"
 MINUTE = timedelta(minutes=1)
 TABLE = """
 CREATE TABLE IF NOT EXISTS test_runs (

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from consumers.intake import ALERTS
 from consumers.pricing import snapshot_of
 from consumers.runtime import Runtime
+from consumers.topology import ALERTS
 from consumers.wire import encode_alert
 from core.alerts import MarginAlert, request_alert
 from core.errors import CoreError, FieldError

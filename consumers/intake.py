@@ -9,6 +9,7 @@ from consumers.journal import Entry, Journal
 from consumers.quarantine import entry_of
 from consumers.stores import AlertStore, EscrowStore, MessageRing, PriceStore, RunStore
 from consumers.stores.values import Message, Received
+from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS
 from consumers.wire import (
     DeliveryReceipt,
     PriceTick,
@@ -22,11 +23,6 @@ from consumers.wire import (
 )
 from core.alerts import MarginAlert
 
-PRICES = "market.prices.v1"
-SETTLEMENTS = "settlement.events.v1"
-ALERTS = "alerts.margin.v1"
-RECEIPTS = "alerts.delivery.v1"
-TOPICS = (PRICES, SETTLEMENTS, ALERTS, RECEIPTS)
 REMEMBERED = {PRICES: 40_000, SETTLEMENTS: 2_000, ALERTS: 5_000, RECEIPTS: 15_000}
 
 Value = PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt

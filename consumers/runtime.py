@@ -12,7 +12,7 @@ from consumers.backlog_poller import BacklogPoller
 from consumers.book_source import load_book
 from consumers.clock import Clock, SystemClock
 from consumers.feed import Feed, FeedState
-from consumers.intake import ALERTS, PRICES, RECEIPTS, SETTLEMENTS, TOPICS, Intake, Stores
+from consumers.intake import Intake, Stores
 from consumers.journal import Journal
 from consumers.monitoring import BacklogSource
 from consumers.picture import Picture, ThreadStatus
@@ -31,7 +31,7 @@ from consumers.stores import (
     Versions,
 )
 from consumers.stores.values import Message, Received, TestRun
-from consumers.topology import ephemeral
+from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS, TOPICS, ephemeral
 from core.alerts import Severity
 from core.book import Book
 from core.diagnosis import verdict
@@ -248,7 +248,7 @@ class Runtime:
     def assess(self, user_id: str) -> Assessment | None:
         """The exact assessment of one account on the newest scored prices."""
         scores = self.scorer.latest()
-        if scores is None or user_id not in self.book:
+        if scores is None or user_id not in self.book.users:
             return None
         return assess(self.book.portfolio(user_id), scores.valuation.prices, self.policy)
 

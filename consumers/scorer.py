@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -77,7 +78,7 @@ class Scorer:
             if not rounds and tick:
                 rounds = self._on_timer()
             if rounds:
-                self._guarded(lambda found=rounds: self._score(found))
+                self._guarded(partial(self._score, rounds))
                 next_tick = self._clock.monotonic() + TICK_S
             elif tick:
                 self._guarded(self._refresh)

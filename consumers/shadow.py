@@ -80,8 +80,8 @@ class Shadow:
             if now - due.at > WINDOW:
                 break
             alert = due.alert
-            record = by_id.get(alert.event_id) or _came(by_user.get(alert.user_id, []), due)
-            ledger.append(replace(due, record=record))
+            came = by_id.get(alert.event_id) or _came(by_user.get(alert.user_id, []), due)
+            ledger.append(replace(due, record=came))
         return tuple(ledger)
 
     def not_told(

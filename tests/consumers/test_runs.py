@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from consumers.stores import RunStore, Versions
 from consumers.stores.values import RunState, TestRun
 from consumers.wire import DeliveryReceipt
-from core.alerts import Severity, test_alert
+from core.alerts import Severity
+from core.alerts import test_alert as sample_alert
 from core.policy import Policy
 
 T0 = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -17,7 +18,7 @@ def ms(n: int) -> datetime:
 
 def store() -> RunStore:
     made = RunStore(Versions())
-    alert = test_alert(severity=Severity.HIGH, test_id="T-1", at=T0, policy=Policy(), by="ops")
+    alert = sample_alert(severity=Severity.HIGH, test_id="T-1", at=T0, policy=Policy(), by="ops")
     made.add(TestRun("T-1", alert, "ops", timedelta(seconds=10), T0))
     return made
 

@@ -7,7 +7,8 @@ from consumers.stores import AlertStore, EscrowStore, PriceStore, Versions
 from consumers.stores.history import FINE, PriceHistory
 from consumers.stores.values import Market, Received
 from consumers.wire import DeliveryReceipt, PriceTick, SettlementEvent
-from core.alerts import MarginAlert, Severity, test_alert
+from core.alerts import MarginAlert, Severity
+from core.alerts import test_alert as sample_alert
 from core.policy import Policy
 
 T0 = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -28,7 +29,7 @@ def tick(asset: str, price: str, seconds: float, **metadata: str) -> PriceTick:
 
 
 def alert(test_id: str = "T-1") -> MarginAlert:
-    return test_alert(severity=Severity.HIGH, test_id=test_id, at=T0, policy=Policy(), by="ops")
+    return sample_alert(severity=Severity.HIGH, test_id=test_id, at=T0, policy=Policy(), by="ops")
 
 
 def receipt(channel: str, event_id: str, attempt: int = 1) -> DeliveryReceipt:
