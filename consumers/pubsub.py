@@ -4,11 +4,8 @@ Names are short ("alerts.margin.v1"); Google's paths and exceptions stay in here
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import timedelta
-from types import MappingProxyType
 from typing import Any, Literal
 
 import grpc
@@ -29,7 +26,8 @@ from consumers.errors import (
     QuotaError,
 )
 from consumers.publisher import Publisher, PublishResult
-from consumers.stream import Incoming, Stream
+from consumers.stream import Incoming, Leases, Stream
+from consumers.subscription import SubscriptionSpec
 from consumers.wire import Encoded
 
 __all__ = [
@@ -44,7 +42,6 @@ __all__ = [
 
 CLOUD = "pubsub.googleapis.com"
 CALL_S = 5.0
-MAX_ATTEMPTS = 5
 # A lease as short as allowed: what a killed process held comes again within 10 s. The client
 # extends the leases of what is in hand by itself.
 LEASE_S = 10
@@ -65,25 +62,6 @@ TRANSIENT = if_exception_type(
     api.ServiceUnavailable,
     api.Unknown,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionSpec:
-    """A subscription as it should be. `expiration` None: it never expires.
-
-    With `dead_letter`, what fails five times goes to the topic `<name>.dead`.
-    """
-
-    name: str
-    topic: str
-    ack_deadline_s: int = 30
-    dead_letter: bool = True
-    expiration: timedelta | None = None
-    retention: timedelta = timedelta(days=7)
-    min_backoff: timedelta = timedelta(seconds=10)
-    max_backoff: timedelta = timedelta(seconds=600)
-    filter: str = ""
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class PubSub:
@@ -160,7 +138,10 @@ class PubSub:
         it goes on. Errors of the broker come with the stream's end.
         """
 
+        leases = Leases()
+
         def callback(message: pubsub_v1.subscriber.message.Message) -> None:
+            lease = leases.take(message)
             handle(
                 Incoming(
                     topic,
@@ -170,8 +151,8 @@ class PubSub:
                     message.publish_time,
                     self._clock.now(),
                     message.delivery_attempt,
-                    message.ack,
-                    message.nack,
+                    lease.ack,
+                    lease.nack,
                 )
             )
 
@@ -187,7 +168,9 @@ class PubSub:
             scheduler=pubsub_v1.subscriber.scheduler.ThreadScheduler(one_thread),
             await_callbacks_on_shutdown=True,
         )
-        return Stream(future, lambda error: self._translated(error, "subscription", subscription))
+        return Stream(
+            future, leases, lambda error: self._translated(error, "subscription", subscription)
+        )
 
     def ensure_topic(self, name: str) -> bool:
         """Create the topic unless it exists; whether it was created."""
@@ -270,16 +253,18 @@ class PubSub:
             ack_deadline_seconds=spec.ack_deadline_s,
             message_retention_duration=spec.retention,
             expiration_policy=TYPES.ExpirationPolicy(ttl=spec.expiration),
-            retry_policy=TYPES.RetryPolicy(
-                minimum_backoff=spec.min_backoff, maximum_backoff=spec.max_backoff
-            ),
             filter=spec.filter,
             labels=dict(spec.labels),
         )
+        if spec.backoff is not None:
+            shortest, longest = spec.backoff
+            request.retry_policy = TYPES.RetryPolicy(
+                minimum_backoff=shortest, maximum_backoff=longest
+            )
         if spec.dead_letter:
             request.dead_letter_policy = TYPES.DeadLetterPolicy(
-                dead_letter_topic=self._topic(f"{spec.name}.dead"),
-                max_delivery_attempts=MAX_ATTEMPTS,
+                dead_letter_topic=self._topic(spec.dead),
+                max_delivery_attempts=spec.attempts,
             )
         return request
 

@@ -1,11 +1,12 @@
 """One open streaming pull, and the messages that come out of it."""
 
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from consumers.errors import PubSubError
 
@@ -28,6 +29,72 @@ class Incoming:
     nack: Callable[[], None]
 
 
+class Leased(Protocol):
+    """A message that the broker waits for."""
+
+    def ack(self) -> None:
+        """Done with it."""
+
+    def nack(self) -> None:
+        """Give it back."""
+
+
+class Leases:
+    """How many messages of a stream are in hand; `_settled` guards the number."""
+
+    def __init__(self) -> None:
+        self._settled = threading.Condition()
+        self._open = 0
+
+    @property
+    def open(self) -> int:
+        """Messages neither acked nor nacked."""
+        with self._settled:
+            return self._open
+
+    def take(self, message: Leased) -> "Lease":
+        """One more is in hand."""
+        with self._settled:
+            self._open += 1
+        return Lease(message, self)
+
+    def give(self) -> None:
+        """One less."""
+        with self._settled:
+            self._open -= 1
+            if not self._open:
+                self._settled.notify_all()
+
+    def drain(self, timeout: float) -> bool:
+        """Wait for a moment in which nothing is in hand."""
+        with self._settled:
+            return self._settled.wait_for(lambda: self._open == 0, timeout)
+
+
+class Lease:
+    """One message in hand; what comes after the first ack or nack is ignored."""
+
+    __slots__ = ("_leases", "_message")
+
+    def __init__(self, message: Leased, leases: Leases) -> None:
+        self._message: Leased | None = message
+        self._leases = leases
+
+    def ack(self) -> None:
+        """Done with it."""
+        message, self._message = self._message, None
+        if message is not None:
+            message.ack()
+            self._leases.give()
+
+    def nack(self) -> None:
+        """Give it back: it comes again."""
+        message, self._message = self._message, None
+        if message is not None:
+            message.nack()
+            self._leases.give()
+
+
 class Stream:
     """A streaming pull that goes on until it is closed or the broker ends it for good.
 
@@ -36,9 +103,13 @@ class Stream:
     """
 
     def __init__(
-        self, future: "Future[Any]", translate: Callable[[BaseException], PubSubError]
+        self,
+        future: "Future[Any]",
+        leases: Leases,
+        translate: Callable[[BaseException], PubSubError],
     ) -> None:
         self._future = future
+        self._leases = leases
         self._translate = translate
 
     @property
@@ -54,9 +125,18 @@ class Stream:
         failure = self._future.exception()
         return None if failure is None else self._translate(failure)
 
+    @property
+    def outstanding(self) -> int:
+        """Messages handed out and neither acked nor nacked yet."""
+        return self._leases.open
+
     def when_ended(self, callback: Callable[[], None]) -> None:
         """Call back once it is over, on a thread of the client's, or at once if it is."""
         self._future.add_done_callback(lambda _: callback())
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until nothing is outstanding, so that a `close` after it makes no duplicates."""
+        return self._leases.drain(timeout)
 
     def close(self, timeout: float) -> bool:
         """End it, the callback under way included; what was not handed out yet goes back.

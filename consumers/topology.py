@@ -8,7 +8,8 @@ from typing import TypeVar
 import stamina
 
 from consumers.errors import BrokerUnreachableError, QuotaError
-from consumers.pubsub import PubSub, SubscriptionSpec
+from consumers.pubsub import PubSub
+from consumers.subscription import SubscriptionSpec
 
 T = TypeVar("T")
 
@@ -49,10 +50,7 @@ def durable(
         SubscriptionSpec(SETTLEMENT_EVENTS, SETTLEMENTS),
         SubscriptionSpec(alert_subscription, ALERTS),
     )
-    dead = (
-        SubscriptionSpec(f"{spec.name}.dead", f"{spec.name}.dead", dead_letter=False)
-        for spec in readers
-    )
+    dead = (SubscriptionSpec(spec.dead, spec.dead, dead_letter=False) for spec in readers)
     return (*readers, *dead)
 
 
@@ -64,6 +62,7 @@ def ephemeral(prefix: str, topic: str, replica_id: str) -> SubscriptionSpec:
         dead_letter=False,
         expiration=timedelta(days=1),
         retention=timedelta(days=1),
+        backoff=None,
         labels={"kind": "ephemeral"},
     )
 
@@ -79,7 +78,7 @@ def provision(
     Waits up to 20 s for a broker that is not there yet, then raises BrokerUnreachableError.
     """
     specs = durable(price_subscription, alert_subscription)
-    dead = tuple(f"{spec.name}.dead" for spec in specs if spec.dead_letter)
+    dead = tuple(spec.dead for spec in specs if spec.dead_letter)
     topics = tuple(name for name in (*TOPICS, *dead) if _patiently(pubsub.ensure_topic, name))
     subscriptions = tuple(
         spec.name for spec in specs if _patiently(pubsub.ensure_subscription, spec)

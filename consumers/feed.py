@@ -1,0 +1,300 @@
+"""One subscription, one supervising thread, one live stream, one status, one watchdog.
+
+Google's client reopens a stream by itself after transient faults, but a stream can be dead while
+it looks alive, and some errors end it for good. The supervisor judges by messages, not by the
+stream: it says SILENT when none came for three cadences, opens anew when the silence lasts, when
+the channel was lost or the broker ended the stream, and never has two streams.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+import structlog
+
+from consumers.channel import ChannelStatus
+from consumers.clock import Clock
+from consumers.errors import (
+    CredentialsError,
+    DeniedError,
+    InvalidRequestError,
+    NotFoundError,
+)
+from consumers.stream import Incoming, Stream
+from consumers.subscription import SubscriptionSpec
+
+__all__ = ["Feed", "FeedState", "FeedStatus", "Incoming"]
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.25  # how often the watchdog looks
+SETTLED_S = 1.0  # a stream that lives this long has not been refused
+SILENT_AFTER = 3  # cadences
+REOPEN_AFTER = timedelta(seconds=60)  # of silence; or ten cadences, if that is longer
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+LONGEST_LOSS_S = 30.0  # then a stream is tried even if the channel does not say that it is back
+CLOSE_S = 2.0
+DRAIN_S = 1.5
+FAULT_PAUSE_S = 0.1  # a handler that raises gets its message again at once: bounds that loop
+
+
+class FeedState(StrEnum):
+    """What a feed is doing."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    SILENT = "silent"
+    DENIED = "denied"
+    MISSING = "missing"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """A feed now. `restarts`: streams opened after the first. `outstanding`: handed to the handler
+    and neither acked nor nacked yet. `faults`: times that the handler raised.
+    """
+
+    name: str
+    subscription: str
+    topic: str
+    state: FeedState
+    since: datetime
+    restarts: int
+    messages: int
+    last_message_at: datetime | None
+    last_error: str | None
+    outstanding: int
+    faults: int = 0
+
+
+class Broker(Protocol):
+    """What a feed needs of `PubSub`."""
+
+    def subscribe(
+        self,
+        subscription: str,
+        topic: str,
+        handle: Callable[[Incoming], None],
+        *,
+        max_messages: int = ...,
+    ) -> Stream:
+        """Open a stream."""
+
+    def ensure_subscription(self, spec: SubscriptionSpec) -> bool:
+        """Create the subscription unless it exists."""
+
+    def connectivity(self) -> ChannelStatus:
+        """Whether the broker is reached."""
+
+
+class Feed:
+    """Hands every message of a subscription to `handle`, one after the other, in one thread.
+
+    `handle` answers each message by `ack` or `nack`, later if it likes; if it raises, the message
+    is nacked. `cadence`: how often messages are expected, None if they come when they come.
+    `recreate`: the feed's own ephemeral subscription, created when it does not exist; a production
+    subscription is never created silently, for that would hide a loss.
+
+    `_lock` guards the figures of the status. The supervisor's thread alone opens and closes.
+    """
+
+    def __init__(
+        self,
+        *,
+        pubsub: Broker,
+        name: str,
+        topic: str,
+        subscription: str,
+        handle: Callable[[Incoming], None],
+        clock: Clock,
+        cadence: timedelta | None,
+        recreate: SubscriptionSpec | None = None,
+        max_messages: int = 1_000,
+    ) -> None:
+        self._pubsub = pubsub
+        self._name = name
+        self._topic = topic
+        self._subscription = subscription
+        self._handle = handle
+        self._clock = clock
+        self._silent_s = None if cadence is None else SILENT_AFTER * cadence.total_seconds()
+        self._reopen_s = max(REOPEN_AFTER, 10 * (cadence or timedelta())).total_seconds()
+        self._recreate = recreate
+        self._max_messages = max_messages
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"feed-{name}", daemon=True)
+        self._stream: Stream | None = None
+        self._lock = threading.Lock()
+        self._state, self._since = FeedState.CONNECTING, clock.now()
+        self._streams = 0
+        self._messages = 0
+        self._faults = 0
+        self._last_message_at: datetime | None = None
+        self._heard = clock.monotonic()
+        self._last_error: str | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """End the stream and the thread; what is in hand gets a moment to be acknowledged."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def status(self) -> FeedStatus:
+        """The feed now."""
+        stream = self._stream
+        with self._lock:
+            return FeedStatus(
+                name=self._name,
+                subscription=self._subscription,
+                topic=self._topic,
+                state=self._state,
+                since=self._since,
+                restarts=max(0, self._streams - 1),
+                messages=self._messages,
+                last_message_at=self._last_message_at,
+                last_error=self._last_error,
+                outstanding=0 if stream is None else stream.outstanding,
+                faults=self._faults,
+            )
+
+    # On the stream's one callback thread.
+
+    def _receive(self, incoming: Incoming) -> None:
+        with self._lock:
+            self._messages += 1
+            self._last_message_at = incoming.received_at
+            self._heard = self._clock.monotonic()
+            if self._state is not FeedState.LIVE:
+                self._turn(FeedState.LIVE)
+        try:
+            self._handle(incoming)
+        except Exception as error:  # it must not reach the client, who would call the stream done
+            log.exception("feed_handler_failed", feed=self._name, message_id=incoming.message_id)
+            with self._lock:
+                self._faults += 1
+                self._last_error = f"handler: {type(error).__name__}: {error}"
+            self._stop.wait(FAULT_PAUSE_S)
+            incoming.nack()
+
+    # On the supervisor's thread.
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            before = self._messages
+            error = self._once()
+            if self._messages > before:
+                failures = 0
+            if error is not None and not self._stop.is_set():
+                self._note(error)
+                self._stop.wait(_pause(failures))
+                failures += 1
+        with self._lock:
+            self._turn(FeedState.STOPPED)
+
+    def _once(self) -> Exception | None:
+        """One stream from its opening to its end; None: open the next one at once."""
+        try:
+            self._await_channel()
+            if self._recreate is not None and not self._stop.is_set():
+                self._pubsub.ensure_subscription(self._recreate)
+            return None if self._stop.is_set() else self._live()
+        except Exception as error:  # noqa: BLE001 - the supervisor must outlive whatever happens
+            return error
+
+    def _await_channel(self) -> None:
+        """Wait for the broker to be reached; streams that find no broker would wait in the client
+        for longer than the broker is away."""
+        patience = self._clock.monotonic() + LONGEST_LOSS_S
+        while not self._stop.is_set() and self._clock.monotonic() < patience:
+            channel = self._pubsub.connectivity()
+            if channel.connected:
+                return
+            with self._lock:
+                self._turn(FeedState.CONNECTING)
+                self._last_error = channel.error
+            self._stop.wait(TICK_S)
+
+    def _live(self) -> Exception | None:
+        stream = self._pubsub.subscribe(
+            self._subscription, self._topic, self._receive, max_messages=self._max_messages
+        )
+        self._stream = stream
+        with self._lock:
+            self._streams += 1
+        stream.when_ended(self._wake.set)
+        try:
+            return self._watch(stream)
+        finally:
+            if self._stop.is_set():
+                stream.drain(DRAIN_S)
+            if not stream.close(CLOSE_S):
+                log.warning("feed_stream_hangs", feed=self._name)
+
+    def _watch(self, stream: Stream) -> Exception | None:
+        opened = self._clock.monotonic()
+        reached = False
+        while not self._stop.is_set():
+            self._wake.wait(TICK_S)
+            self._wake.clear()
+            if stream.ended:
+                return stream.error or NotFoundError("subscription", self._subscription)
+            connected = self._pubsub.connectivity().connected
+            if reached and not connected:
+                log.warning("feed_lost_the_broker", feed=self._name)
+                return None
+            reached = reached or connected
+            if reached and self._silent_for_long(opened):
+                log.warning("feed_reopened_after_silence", feed=self._name)
+                return None
+        return None
+
+    def _silent_for_long(self, opened: float) -> bool:
+        """Judge the silence; whether it is time to try another stream."""
+        now = self._clock.monotonic()
+        with self._lock:
+            silence = now - max(self._heard, opened)
+            if self._silent_s is None:
+                if now - opened > SETTLED_S and self._state is not FeedState.LIVE:
+                    self._turn(FeedState.LIVE)
+                return False
+            if silence > self._silent_s:
+                self._turn(FeedState.SILENT)
+            elif now - opened > SETTLED_S and self._state in (FeedState.DENIED, FeedState.MISSING):
+                self._turn(FeedState.CONNECTING)
+            return silence > self._reopen_s
+
+    def _note(self, error: Exception) -> None:
+        log.warning("feed_ended", feed=self._name, error=str(error))
+        with self._lock:
+            self._last_error = str(error)
+            match error:
+                case DeniedError() | CredentialsError():
+                    self._turn(FeedState.DENIED)
+                case NotFoundError() | InvalidRequestError():
+                    self._turn(FeedState.MISSING)
+                case _:
+                    self._turn(FeedState.CONNECTING)
+
+    def _turn(self, state: FeedState) -> None:
+        """Change the state; the caller holds the lock."""
+        if state is not self._state:
+            self._state, self._since = state, self._clock.now()
+
+
+def _pause(failures: int) -> float:
+    """Full jitter, capped: seconds to wait after so many failures in a row."""
+    longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(failures, 10))
+    return random.uniform(0, longest)  # noqa: S311 - nothing secret

@@ -1,0 +1,33 @@
+"""A subscription as it should be, whatever the broker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+
+BACKOFF = (timedelta(seconds=10), timedelta(seconds=600))
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionSpec:
+    """A subscription as it should be. `expiration` None: it never expires.
+
+    With `dead_letter`, what fails `attempts` times goes to the topic `<name>.dead`. `backoff` None:
+    what was not acknowledged comes again at once.
+    """
+
+    name: str
+    topic: str
+    ack_deadline_s: int = 30
+    dead_letter: bool = True
+    attempts: int = 5
+    expiration: timedelta | None = None
+    retention: timedelta = timedelta(days=7)
+    backoff: tuple[timedelta, timedelta] | None = BACKOFF
+    filter: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def dead(self) -> str:
+        """The topic of its dead letters, and the subscription that keeps them."""
+        return f"{self.name}.dead"
