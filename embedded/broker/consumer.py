@@ -46,9 +46,9 @@ class Consumer:
         """Whether flow control lets it take anything now."""
         return self.room(1) > 0 and self.byte_room(1) > 0
 
-    def hold(self, size: int) -> None:
-        """It was handed a message of `size` bytes."""
-        self.messages += 1
+    def hold(self, messages: int, size: int) -> None:
+        """It was handed `messages` of together `size` bytes."""
+        self.messages += messages
         self.bytes += size
 
     def release(self, size: int) -> None:

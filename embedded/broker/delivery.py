@@ -145,26 +145,21 @@ class Delivery:
         byte_room = consumer.byte_room(BATCH_BYTES)
         if room <= 0 or byte_room <= 0:
             return []
-        deadline = self._clock.monotonic() + consumer.deadline_s
-        batch: list[Lease] = []
-        while len(batch) < room and (lapsed := self._again.first()) is not None:
-            if not self._fits(lapsed.message, byte_room, batch, consumer):
-                break
-            self._again.pop()
-            byte_room -= lapsed.message.size
-            batch.append(self._lease(lapsed.message, lapsed.attempt, deadline, consumer))
-        else:
-            pending = self._pending
-            while len(batch) < room and pending:
-                if not self._fits(pending[0], byte_room, batch, consumer):
-                    break
-                byte_room -= pending[0].size
-                batch.append(self._lease(pending.popleft(), 1, deadline, consumer))
-        if batch:
-            self.counts.sent.add(len(batch))
-            if deadline < self._earliest:
-                self._earliest = deadline
-                self._arm()
+        chosen = self._choose(consumer, room, byte_room)
+        if not chosen:
+            return []
+        deadline, prefix = self._clock.monotonic() + consumer.deadline_s, self._ack_prefix
+        batch = [
+            Lease(f"{prefix}{number:012x}", message, attempt, deadline, consumer)
+            for number, (message, attempt) in enumerate(chosen, self._deliveries)
+        ]
+        self._deliveries += len(batch)
+        self._leases.update((lease.ack_id, lease) for lease in batch)
+        consumer.hold(len(batch), sum(lease.message.size for lease in batch))
+        self.counts.sent.add(len(batch))
+        if deadline < self._earliest:
+            self._earliest = deadline
+            self._arm()
         return batch
 
     # What subscribers say
@@ -236,18 +231,25 @@ class Delivery:
 
     # Inside
 
-    def _lease(self, message: Message, attempt: int, deadline: float, consumer: Consumer) -> Lease:
-        self._deliveries += 1
-        ack_id = f"{self._ack_prefix}{self._deliveries:012x}"
-        lease = Lease(ack_id, message, attempt, deadline, consumer)
-        self._leases[ack_id] = lease
-        consumer.hold(message.size)
-        return lease
-
-    @staticmethod
-    def _fits(message: Message, byte_room: int, batch: list[Lease], consumer: Consumer) -> bool:
-        # A message larger than all room must still get through, alone.
-        return message.size <= byte_room or (not batch and not consumer.bytes)
+    def _choose(self, consumer: Consumer, room: int, byte_room: int) -> list[tuple[Message, int]]:
+        """Take out what goes next, with the number of the attempt that this will be."""
+        chosen: list[tuple[Message, int]] = []
+        again, pending = self._again, self._pending
+        while len(chosen) < room:
+            lapsed = again.first()
+            if lapsed is None and not pending:
+                break
+            message = pending[0] if lapsed is None else lapsed.message
+            byte_room -= message.size
+            if byte_room < 0 and (chosen or consumer.bytes):
+                break  # but a message larger than all room gets through, alone
+            if lapsed is None:
+                pending.popleft()
+                chosen.append((message, 1))
+            else:
+                again.pop()
+                chosen.append((message, lapsed.attempt))
+        return chosen
 
     @staticmethod
     def _put_down(lease: Lease) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from embedded.broker.messages import PubsubMessage
+from embedded.broker.messages import ReceivedMessage
 
 ACK_ID_LENGTH = 20
 
@@ -33,23 +33,19 @@ class Message:
     """A published message; never changed, shared by all subscriptions of its topic.
 
     `sequence` rises by publish order over the whole broker; `published` is POSIX seconds UTC;
-    `body` is the serialised PubsubMessage and `frame` what precedes it in a ReceivedMessage.
+    `size` is that of the PubsubMessage, bytes. `head` and `body` are the beginning (up to the ack
+    id) and the end of its `received_messages` entry.
     """
 
     sequence: int
     published: float
+    size: int
+    head: bytes
     body: bytes
-    frame: bytes
-    ordering_key: str
-
-    @property
-    def size(self) -> int:
-        """Bytes of the serialised message."""
-        return len(self.body)
 
     def parsed(self) -> Any:
         """The PubsubMessage, decoded."""
-        return PubsubMessage.FromString(self.body)
+        return ReceivedMessage.FromString(self.body).message
 
 
 @dataclass(slots=True, eq=False)
@@ -62,35 +58,40 @@ class Delivered:
 
 
 def publish_time_field(published: float) -> bytes:
-    """`publish_time` (field 4, a Timestamp) as it is appended to a message."""
-    microseconds = round(published * 1_000_000)
-    seconds, rest = divmod(microseconds, 1_000_000)
-    stamp = b"\x08" + varint(seconds)
-    if rest:
-        stamp += b"\x10" + varint(rest * 1_000)
+    """`publish_time` (field 4, a Timestamp) as it is appended to a message.
+
+    Its nanoseconds are written even if 0, so that they win over what the publisher wrote there.
+    """
+    seconds, microseconds = divmod(round(published * 1_000_000), 1_000_000)
+    stamp = b"\x08" + varint(seconds) + b"\x10" + varint(microseconds * 1_000)
     return b"\x22" + varint(len(stamp)) + stamp
 
 
 def store(message: Any, sequence: int, published: float, time_field: bytes) -> Message:
-    """A raw PubsubMessage as it is kept; what the publisher wrote into server fields is dropped."""
-    if message.message_id or message.HasField("publish_time"):
-        message.ClearField("message_id")
-        message.ClearField("publish_time")
+    """A raw PubsubMessage as it is kept, with its id and publish time."""
     identity = str(sequence).encode()
-    body = message.SerializeToString() + b"\x1a" + varint(len(identity)) + identity + time_field
-    return Message(sequence, published, body, b"\x12" + varint(len(body)), message.ordering_key)
+    serialised = message.SerializeToString()
+    size = len(serialised) + 2 + len(identity) + len(time_field)
+    body = b"".join(
+        (b"\x12", varint(size), serialised, b"\x1a", varint(len(identity)), identity, time_field)
+    )
+    return Message(sequence, published, size, _head(len(body)), body)
 
 
-def received(deliveries: Iterable[Delivered], count_attempts: bool) -> bytes:
+def received(deliveries: Iterable[Delivered], *, count_attempts: bool) -> bytes:
     """`received_messages` (field 1 of PullResponse and StreamingPullResponse alike)."""
     parts: list[bytes] = []
     for delivery in deliveries:
         message = delivery.message
-        attempt = b"\x18" + varint(delivery.attempt) if count_attempts else b""
-        length = 2 + ACK_ID_LENGTH + len(message.frame) + len(message.body) + len(attempt)
-        parts.append(b"\x0a" + varint(length) + b"\x0a\x14" + delivery.ack_id.encode())
-        parts.append(message.frame)
-        parts.append(message.body)
-        if attempt:
-            parts.append(attempt)
+        if count_attempts:
+            attempt = b"\x18" + varint(delivery.attempt)
+            head = _head(len(message.body) + len(attempt))
+            parts += (head, delivery.ack_id.encode(), message.body, attempt)
+        else:
+            parts += (message.head, delivery.ack_id.encode(), message.body)
     return b"".join(parts)
+
+
+def _head(rest: int) -> bytes:
+    """What precedes the ack id in an entry with `rest` bytes after it."""
+    return b"\x0a" + varint(2 + ACK_ID_LENGTH + rest) + b"\x0a\x14"

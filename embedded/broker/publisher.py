@@ -45,7 +45,7 @@ class Publisher:
 
     def _publish(self, request: Any) -> Any:
         topic = self._registry.topic(request.topic)
-        return _PublishResponse(message_ids=topic.publish(request.messages))
+        return _PublishResponse(message_ids=topic.publish(request))
 
     def _get(self, request: Any) -> Any:
         return self._registry.topic(request.topic).settings

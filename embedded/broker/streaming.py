@@ -115,7 +115,9 @@ async def _deliver(stream: _Stream, context: Any) -> None:
             return
         leases = delivery.take(consumer)
         if leases:
-            await context.write(encoding.received(leases, delivery.attempts_counted) + trailer)
+            await context.write(
+                encoding.received(leases, count_attempts=delivery.attempts_counted) + trailer
+            )
         else:
             await stream.attention.wait()
 

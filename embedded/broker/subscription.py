@@ -72,5 +72,5 @@ class Subscription:
         letter.attributes[f"{_SOURCE}Subscription"] = names.id_of(self.name)
         letter.attributes[f"{_SOURCE}SubscriptionProject"] = names.project_of(self.name)
         letter.attributes[f"{_SOURCE}TopicPublishTime"] = published.replace("+00:00", "Z")
-        topic.store([letter])
+        topic.forward([letter])
         return True

@@ -1,6 +1,5 @@
 """A topic: stores what is published, once, and offers it to its subscriptions."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from consumers.clock import Clock
@@ -65,14 +64,14 @@ class Topic:
                 wanted.append(seconds(subscription.settings.message_retention_duration))
         self.window.seconds = max(wanted)
 
-    def publish(self, messages: Any) -> list[str]:
-        """Store raw PubsubMessages and offer them; their ids, in order."""
-        _check(messages)
+    def publish(self, request: Any) -> list[str]:
+        """Store the messages of a raw PublishRequest and offer them; their ids, in order."""
+        _check(request)
         self._check_room()
-        return self.store(messages)
+        return self.forward(request.messages)
 
-    def store(self, messages: Any) -> list[str]:
-        """The same for messages the broker itself forwards: unchecked, never refused."""
+    def forward(self, messages: Any) -> list[str]:
+        """The same for messages of the broker's own: unchecked, never refused."""
         numbers, published = self._sequencer.take(len(messages))
         time_field = encoding.publish_time_field(published)
         stored = [
@@ -94,24 +93,23 @@ class Topic:
                 raise ResourceExhaustedError(subscription.name, delivery.backlog, held)
 
 
-def _check(messages: Iterable[Any]) -> None:
-    count = total = 0
-    for message in messages:
-        count += 1
-        total += message.ByteSize()
-        if not message.data and not message.attributes:
-            raise InvalidArgumentError(
-                "Some messages in the publish request are empty. Each message must contain either "
-                "non-empty data, or at least one attribute."
-            )
-        if message.attributes:
-            _check_attributes(message.attributes)
+def _check(request: Any) -> None:
+    count, size = len(request.messages), request.ByteSize()
     if not count:
         raise InvalidArgumentError("The publish request contains no messages.")
     if count > _MOST_MESSAGES:
         raise InvalidArgumentError("number of messages", count, f"be at most {_MOST_MESSAGES}")
-    if total > _MOST_BYTES:
-        raise InvalidArgumentError("request size in bytes", total, f"be at most {_MOST_BYTES}")
+    if size > _MOST_BYTES:
+        raise InvalidArgumentError("request size in bytes", size, f"be at most {_MOST_BYTES}")
+    for message in request.messages:
+        attributes = message.attributes
+        if attributes:
+            _check_attributes(attributes)
+        elif not message.data:
+            raise InvalidArgumentError(
+                "Some messages in the publish request are empty. Each message must contain either "
+                "non-empty data, or at least one attribute."
+            )
 
 
 def _check_attributes(attributes: Any) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from consumers.book_source import load_book
 from core.book import Book
 from core.policy import Policy, Status
 from core.portfolio import Portfolio, PricePoint, PriceSnapshot
-from embedded.demo_book import book_text, build_book, ensure_book
+from embedded.demo_book import build_book, ensure_book
 from embedded.market import LISTINGS
 from embedded.replay import read_replay
 from tests.support import shared
@@ -71,8 +72,8 @@ def test_amounts_are_exact_with_two_to_eight_decimals() -> None:
 
 
 def test_the_same_seed_gives_the_same_book_and_another_seed_another() -> None:
-    assert book_text(build_book(PRICES, 50, 7)) == book_text(build_book(PRICES, 50, 7))
-    assert book_text(build_book(PRICES, 50, 7)) != book_text(build_book(PRICES, 50, 8))
+    assert build_book(PRICES, 50, 7) == build_book(PRICES, 50, 7)
+    assert build_book(PRICES, 50, 7) != build_book(PRICES, 50, 8)
 
 
 def test_a_restart_keeps_its_book(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_restart_keeps_its_book(tmp_path: Path) -> None:
     kept = path.read_text()
     assert not ensure_book(path, PRICES, 30, 8)
     assert path.read_text() == kept
-    assert kept.splitlines()[0] == "user_id,side,asset,amount"
+    assert load_book(path).portfolios == build_book(PRICES, 20, 7)
 
 
 def test_a_small_book_still_shows_every_status() -> None:

@@ -41,8 +41,7 @@ class Bench:
     def offer(self, *sequences: int, size: int = 10) -> None:
         """Publish messages with these sequence numbers now."""
         now = self.clock.now().timestamp()
-        body = b"x" * size
-        self.delivery.offer([Message(number, now, body, b"", "") for number in sequences])
+        self.delivery.offer([Message(number, now, size, b"", b"") for number in sequences])
 
     def open(
         self,

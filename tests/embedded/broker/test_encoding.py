@@ -27,7 +27,9 @@ def test_a_delivery_reads_back_whole(size: int, *, counted: bool) -> None:
     stored = encoding.store(message, 42, published, time_field)
     ack_id = "a" * encoding.ACK_ID_LENGTH
     response = RawResponse.FromString(
-        encoding.received([Delivered(ack_id, stored, 300), Delivered(ack_id, stored, 7)], counted)
+        encoding.received(
+            [Delivered(ack_id, stored, 300), Delivered(ack_id, stored, 7)], count_attempts=counted
+        )
     )
     first, second = response.received_messages
     assert first.ack_id == ack_id

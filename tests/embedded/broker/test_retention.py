@@ -5,7 +5,7 @@ from embedded.broker.retention import Limits, RetentionWindow
 
 
 def _messages(*published: float, size: int = 100) -> list[Message]:
-    return [Message(int(at), at, b"x" * size, b"", "") for at in published]
+    return [Message(int(at), at, size, b"", b"") for at in published]
 
 
 def _times(window: RetentionWindow) -> list[float]:
