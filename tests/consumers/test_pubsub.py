@@ -1,0 +1,216 @@
+"""Pub/Sub through the real client: names are short, Google's exceptions stay inside."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from consumers import errors
+from consumers.pubsub import Incoming, PublishResult, PubSub, SubscriptionSpec
+from consumers.wire import Encoded
+from embedded.broker import BrokerProcess
+from tests.support import eventually
+
+TOPIC = "market.prices.v1"
+MESSAGE = Encoded(b"{}", {"asset_symbol": "ETH"})
+
+
+@pytest.fixture
+def pubsub(broker: BrokerProcess, project: str) -> Iterator[PubSub]:
+    pubsub = PubSub(project, broker.address)
+    yield pubsub
+    pubsub.close()
+
+
+def test_a_topic_and_a_subscription_are_created_once(pubsub: PubSub) -> None:
+    assert pubsub.ensure_topic(TOPIC)
+    assert not pubsub.ensure_topic(TOPIC)
+    spec = SubscriptionSpec("readers", TOPIC, dead_letter=False, expiration=timedelta(days=1))
+    assert pubsub.ensure_subscription(spec)
+    assert not pubsub.ensure_subscription(spec)
+    assert pubsub.topics() == (TOPIC,)
+    assert pubsub.subscriptions() == pubsub.topic_subscriptions(TOPIC) == ("readers",)
+    pubsub.delete_subscription("readers")
+    assert pubsub.subscriptions() == ()
+
+
+def test_what_does_not_exist_is_named(pubsub: PubSub) -> None:
+    with pytest.raises(errors.NotFoundError, match=r"subscription nobody does not exist"):
+        pubsub.delete_subscription("nobody")
+    with pytest.raises(errors.NotFoundError, match=r"topic no\.topic does not exist"):
+        pubsub.topic_subscriptions("no.topic")
+    with pytest.raises(errors.NotFoundError, match=r"topic no\.topic does not exist"):
+        pubsub.ensure_subscription(SubscriptionSpec("readers", "no.topic", dead_letter=False))
+
+
+def test_what_the_broker_will_not_take_is_refused(pubsub: PubSub) -> None:
+    with pytest.raises(errors.InvalidRequestError, match="was refused"):
+        pubsub.ensure_topic("1")
+
+
+def test_a_message_goes_out_and_comes_back_whole(pubsub: PubSub) -> None:
+    pubsub.ensure_topic(TOPIC)
+    pubsub.ensure_subscription(SubscriptionSpec("readers", TOPIC, dead_letter=False))
+    got: list[Incoming] = []
+    stream = pubsub.subscribe("readers", TOPIC, got.append)
+    publisher = pubsub.publisher()
+    results: list[PublishResult] = []
+    future = publisher.publish(TOPIC, MESSAGE, results.append)
+    message_id = future.result(5)
+    eventually(lambda: got and results)
+    (incoming,) = got
+    assert (incoming.topic, incoming.message_id) == (TOPIC, message_id)
+    assert (incoming.data, incoming.attributes) == (MESSAGE.data, MESSAGE.attributes)
+    assert timedelta(0) <= incoming.received_at - incoming.publish_time < timedelta(seconds=5)
+    assert stream.outstanding == 1
+    incoming.ack()
+    incoming.nack()  # too late, and ignored
+    assert stream.outstanding == 0
+    assert results[0].message_id == message_id
+    assert 0 < results[0].seconds < 5
+    assert publisher.flush(5)
+    assert publisher.counts == {TOPIC: 1}
+    assert stream.close(5)
+    assert stream.error is None
+    publisher.close()
+
+
+def test_a_ten_megabyte_message_arrives(pubsub: PubSub) -> None:
+    pubsub.ensure_topic(TOPIC)
+    pubsub.ensure_subscription(SubscriptionSpec("readers", TOPIC, dead_letter=False))
+    sizes: list[int] = []
+
+    def handle(incoming: Incoming) -> None:
+        sizes.append(len(incoming.data))
+        incoming.ack()
+
+    stream = pubsub.subscribe("readers", TOPIC, handle)
+    publisher = pubsub.publisher()
+    publisher.publish(TOPIC, Encoded(b"x" * 9_900_000, {})).result(10)
+    publisher.publish(TOPIC, MESSAGE).result(10)
+    eventually(lambda: sizes == [9_900_000, 2])
+    stream.close(5)
+    publisher.close()
+
+
+def test_messages_of_one_stream_are_handled_in_order_on_one_thread(pubsub: PubSub) -> None:
+    pubsub.ensure_topic(TOPIC)
+    pubsub.ensure_subscription(SubscriptionSpec("readers", TOPIC, dead_letter=False))
+    publisher = pubsub.publisher()
+    for n in range(200):
+        publisher.publish(TOPIC, Encoded(str(n).encode(), {})).result(5)
+    seen: list[tuple[int, int]] = []
+
+    def handle(incoming: Incoming) -> None:
+        seen.append((int(incoming.data), threading.get_ident()))
+        incoming.ack()
+
+    stream = pubsub.subscribe("readers", TOPIC, handle)
+    eventually(lambda: len(seen) == 200)
+    assert [n for n, _ in seen] == list(range(200))
+    assert len({thread for _, thread in seen}) == 1
+    stream.close(5)
+    publisher.close()
+
+
+def test_a_failed_publish_is_told_and_counted(pubsub: PubSub) -> None:
+    publisher = pubsub.publisher()
+    results: list[PublishResult] = []
+    with pytest.raises(errors.NotFoundError, match=r"topic no\.topic does not exist"):
+        publisher.publish("no.topic", MESSAGE, results.append).result(5)
+    with pytest.raises(errors.InvalidRequestError, match="too large"):
+        publisher.publish(TOPIC, Encoded(b"x" * 10_000_001, {}), results.append).result(5)
+    assert publisher.flush(5)
+    assert [result.message_id for result in results] == [None, None]
+    assert results[0].error == "topic no.topic does not exist"
+    assert publisher.failures == {"no.topic": 1, TOPIC: 1}
+    publisher.close()
+    publisher.close()
+    with pytest.raises(errors.InvalidRequestError):
+        publisher.publish(TOPIC, MESSAGE).result(5)
+
+
+def test_a_callback_that_raises_harms_nobody(pubsub: PubSub) -> None:
+    def bad(_result: PublishResult) -> None:
+        raise ZeroDivisionError
+
+    pubsub.ensure_topic(TOPIC)
+    publisher = pubsub.publisher()
+    assert publisher.publish(TOPIC, MESSAGE, bad).result(5)
+    assert publisher.publish(TOPIC, MESSAGE).result(5)
+    assert publisher.flush(5)
+    publisher.close()
+
+
+def test_a_stream_on_a_missing_subscription_ends_with_its_name(pubsub: PubSub) -> None:
+    ended = threading.Event()
+    stream = pubsub.subscribe("nobody", TOPIC, lambda _: None)
+    stream.when_ended(ended.set)
+    assert ended.wait(5)
+    assert isinstance(stream.error, errors.NotFoundError)
+    assert str(stream.error) == "subscription nobody does not exist"
+    stream.close(5)
+
+
+def test_a_killed_broker_is_noticed_within_five_seconds_and_so_is_its_return() -> None:
+    with BrokerProcess() as broker:
+        pubsub = PubSub("test", broker.address)
+        eventually(lambda: pubsub.connectivity().connected)
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGKILL)
+        eventually(lambda: not pubsub.connectivity().connected, timeout=5)
+        status = pubsub.connectivity()
+        assert status.error == f"broker {broker.address} is unreachable"
+        with pytest.raises(errors.BrokerUnreachableError):
+            pubsub.topics()
+        assert pubsub.connectivity().since == status.since
+        broker.start()
+        eventually(lambda: pubsub.connectivity().connected, timeout=5)
+        assert pubsub.connectivity().since > status.since
+        assert pubsub.topics() == ()
+        pubsub.close()
+
+
+def test_a_publish_during_a_broker_restart_succeeds_after_it() -> None:
+    with BrokerProcess() as broker:
+        pubsub = PubSub("test", broker.address)
+        pubsub.ensure_topic(TOPIC)
+        publisher = pubsub.publisher()
+        publisher.publish(TOPIC, MESSAGE).result(5)
+        broker.stop()
+        future = publisher.publish(TOPIC, MESSAGE)
+        other = PubSub("test", broker.start())
+        other.ensure_topic(TOPIC)
+        try:
+            assert future.result(10)
+        except errors.NotFoundError:  # it arrived before the topic was there again
+            assert publisher.failures == {TOPIC: 1}
+        publisher.close()
+        pubsub.close()
+        other.close()
+
+
+def test_the_environment_does_not_decide_where_we_connect(
+    broker: BrokerProcess,
+    project: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for host in ("127.0.0.1:1", None):
+        if host is None:
+            monkeypatch.delenv("PUBSUB_EMULATOR_HOST")
+        else:
+            monkeypatch.setenv("PUBSUB_EMULATOR_HOST", host)
+        pubsub = PubSub(project, broker.address)
+        assert pubsub.topics() == ()
+        pubsub.close()
+
+
+def test_without_credentials_the_cloud_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", f"{tmp_path}/none.json")
+    with pytest.raises(errors.CredentialsError):
+        PubSub("project", None)

@@ -1,0 +1,50 @@
+"""Which topics and subscriptions there are, provisioned however often."""
+
+from datetime import timedelta
+
+from consumers import topology
+from consumers.pubsub import PubSub
+from embedded.broker import BrokerProcess
+
+
+def test_everything_is_provisioned_once(broker: BrokerProcess, project: str) -> None:
+    pubsub = PubSub(project, broker.address)
+    first = topology.provision(pubsub)
+    assert set(topology.TOPICS) < set(first.topics)
+    assert set(first.topics) == set(pubsub.topics())
+    assert set(first.subscriptions) == set(pubsub.subscriptions())
+    assert len(first.topics) == 8
+    assert len(first.subscriptions) == 8
+    assert topology.provision(pubsub) == topology.Provisioned((), ())
+    assert pubsub.topic_subscriptions("settlement.events.v1") == (
+        "risk-events-consumer",
+        "settlement-events-consumer",
+    )
+    pubsub.close()
+
+
+def test_every_dead_letter_topic_has_a_reader(
+    broker: BrokerProcess,
+    project: str,
+) -> None:
+    pubsub = PubSub(project, broker.address)
+    topology.provision(pubsub)
+    for name in topology.PRODUCTION_SUBSCRIPTIONS:
+        assert pubsub.topic_subscriptions(f"{name}.dead") == (f"{name}.dead",)
+    pubsub.close()
+
+
+def test_settings_rename_two_subscriptions() -> None:
+    names = {spec.name: spec.topic for spec in topology.durable("my-prices", "my-alerts")}
+    assert names["my-prices"] == topology.PRICES
+    assert names["my-alerts"] == topology.ALERTS
+    assert names["my-alerts.dead"] == "my-alerts.dead"
+    assert topology.RISK_PRICES not in names
+
+
+def test_a_replicas_own_subscription_expires_and_keeps_no_dead_letters() -> None:
+    spec = topology.ephemeral("control-room", topology.PRICES, "a1")
+    assert spec.name == "control-room.market.prices.v1.a1"
+    assert spec.expiration == timedelta(days=1)
+    assert not spec.dead_letter
+    assert spec.name not in topology.PRODUCTION_SUBSCRIPTIONS
