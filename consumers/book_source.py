@@ -28,8 +28,9 @@ Positions = dict[Side, dict[str, Decimal]]
 
 
 def load_book(path: Path) -> LoadedBook:
-    """Read a CSV of `user_id,side,asset,amount`, one position a row (the header is row 1).
+    """Read a CSV of `user_id,side,asset,amount`, one position a row.
 
+    Rows are numbered as an editor numbers lines: the header is 1, blank ones count.
     An account with a faulty row is left out whole: half a book entry would be a wrong score.
     Raises BookSourceError when there is no such file or its columns are not these.
     """
@@ -37,17 +38,17 @@ def load_book(path: Path) -> LoadedBook:
     faults: list[str] = []
     spoilt: set[str] = set()
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
             if missing:
                 raise BookSourceError(path, f"column {missing[0]} is missing")
-            for number, row in enumerate(reader, start=2):
+            for row in reader:
                 try:
                     _add(accounts, row)
                 except FieldError as error:
-                    faults.append(f"row {number}: {error}")
-                    spoilt.add(row.get("user_id") or "")
+                    faults.append(f"row {reader.line_num}: {error}")
+                    spoilt.add((row["user_id"] or "").strip())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BookSourceError(path, str(error)) from None
     return _portfolios(accounts, faults, spoilt)

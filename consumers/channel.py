@@ -59,6 +59,7 @@ class ConnectionWatch:
         self._up_since: datetime | None = None
         self._down_since: datetime | None = clock.now()
         self._failed = False
+        self._closed = False
         channel.subscribe(self._changed, try_to_connect=True)
 
     def status(self) -> ChannelStatus:
@@ -72,7 +73,17 @@ class ConnectionWatch:
 
     def close(self) -> None:
         """Watch no more; before the channel is closed."""
-        self._channel.unsubscribe(self._changed)
+        with self._lock:
+            self._closed = True
+            self._channel.unsubscribe(self._changed)
+        # gRPC's polling thread raises when the channel is closed under it, and there is no public
+        # way to wait for it; it looks every 0.2 s.
+        polled = getattr(self._channel, "_connectivity_state", None)
+        pause = threading.Event()
+        for _ in range(100):
+            if not getattr(polled, "polling", False):
+                return
+            pause.wait(0.01)
 
     def _blip(self, down: datetime) -> bool:
         return not self._failed and self._clock.now() - down < BLIP
@@ -89,9 +100,9 @@ class ConnectionWatch:
                 self._down_since = self._down_since or now
                 if connectivity is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
                     self._failed = True
-        if connectivity is grpc.ChannelConnectivity.IDLE:
-            self._channel.subscribe(_ignore, try_to_connect=True)
-            self._channel.unsubscribe(_ignore)
+            if connectivity is grpc.ChannelConnectivity.IDLE and not self._closed:
+                self._channel.subscribe(_ignore, try_to_connect=True)
+                self._channel.unsubscribe(_ignore)
 
 
 def _ignore(_connectivity: grpc.ChannelConnectivity) -> None:

@@ -46,6 +46,34 @@ def test_an_account_with_one_bad_row_is_left_out_whole(tmp_path: Path) -> None:
     assert loaded.portfolios[0].collateral == {"ETH": Decimal(2)}
 
 
+def test_a_row_is_named_as_an_editor_counts_and_spaces_do_not_hide_its_account(
+    tmp_path: Path,
+) -> None:
+    text = HEADER + "\n\nann,collateral,ETH,1\n ann ,borrow,USDC,-1\n"
+    (tmp_path / "book.csv").write_text(text, encoding="utf-8-sig")
+    loaded = load_book(tmp_path / "book.csv")
+    assert loaded.portfolios == ()
+    assert len(loaded.faults) == 1
+    assert loaded.faults[0].startswith("row 5: ")
+
+
+def test_a_position_given_twice_is_a_fault_and_not_a_sum(tmp_path: Path) -> None:
+    (tmp_path / "book.csv").write_text(HEADER + "ann,collateral,ETH,1\nann,collateral,eth,2\n")
+    loaded = load_book(tmp_path / "book.csv")
+    assert loaded.portfolios == ()
+    assert loaded.faults[0].startswith("row 3: asset: ETH appears twice")
+
+
+@pytest.mark.parametrize(
+    ("row", "field"), [("ann,collateral,ETH", "amount"), ("ann", "side"), (",borrow,ETH,1", "user")]
+)
+def test_a_short_row_is_named(tmp_path: Path, row: str, field: str) -> None:
+    (tmp_path / "book.csv").write_text(HEADER + row + "\nbob,collateral,ETH,1,surplus\n")
+    loaded = load_book(tmp_path / "book.csv")
+    assert [p.user_id for p in loaded.portfolios] == ["bob"]
+    assert loaded.faults[0].startswith(f"row 2: {field}")
+
+
 @pytest.mark.parametrize("text", ["user_id,asset,amount\n", ""])
 def test_a_missing_column_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "book.csv").write_text(text)
