@@ -1,0 +1,80 @@
+"""How a consumer does: by its subscription's backlog, and by what it owes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from consumers.picture import Picture
+from consumers.stores.values import SubscriptionBacklog
+from core.staleness import Limits, limits
+from core.wording import plural
+from dashboard.live.figures import Span, age, text
+
+UNSEEN_PERIODS = 4  # polls without a sample before the last one counts for nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """OK, WARN, STALL, STOP or NO_DATA; `why` is short enough to be written on the line."""
+
+    state: str
+    foot: tuple[Span, ...]
+    why: str = ""
+
+
+def read(p: Picture, subscription: str) -> Reading:
+    """The state of whoever reads this subscription."""
+    held = p.backlogs.subscriptions.get(subscription)
+    if held is None or held.backlog is None:
+        return Reading("NO_DATA", (text("no sample"),))
+    if p.at - held.at > UNSEEN_PERIODS * p.settings.backlog_period + timedelta(minutes=3):
+        return Reading("NO_DATA", (text("no sample for "), age(held.at)))
+    return judge(held, p.at, limits(p.settings.cadence))
+
+
+def judge(held: SubscriptionBacklog, now: datetime, bounds: Limits) -> Reading:
+    """Caught up, behind, or stuck: no listener and no acks are STOP, deliveries without acks STALL.
+
+    The sample is older than now; what waited then has waited longer since.
+    """
+    backlog = held.backlog or 0
+    oldest = held.oldest or timedelta(0)
+    since = held.at - oldest
+    if held.streams == 0 and backlog:
+        return Reading("STOP", (*_waiting(backlog), age(since)), "nobody listening")
+    if not backlog or oldest <= bounds.late:
+        return Reading("OK", (text(f"{max(0.0, oldest.total_seconds()):.1f} s behind"),))
+    foot = (*_waiting(backlog), age(since))
+    if not held.out_per_s and _never_fell(held) and oldest > bounds.stale:
+        if held.in_per_s:
+            return Reading("STALL", foot, "delivered, never acknowledged")
+        return Reading("STOP", foot, f"{backlog:,} waiting")
+    return Reading("WARN" if _never_fell(held) or oldest > bounds.dead else "OK", foot)
+
+
+def owed(p: Picture) -> Reading | None:
+    """The risk engine as its silence shows it: alerts due by our own score that never came."""
+    if p.verdict.code != "not_told" or p.scores is None:
+        return None
+    missing = len(p.scores.not_told)
+    foot = (text(f"{plural(missing, 'account')} not told"),)
+    return Reading("STALL", foot, f"{missing:,} due, none published")
+
+
+def unreceipted(p: Picture) -> Reading | None:
+    """The notifier as its silence shows it: alerts published for which no receipt came."""
+    if p.verdict.code != "notifier_silent":
+        return None
+    waiting = [r for r in p.alerts.records if not r.settled and not r.alert.test]
+    since = min((r.received.received_at for r in waiting), default=p.verdict.since)
+    return Reading("STALL", (*_waiting(len(waiting)), age(since)), "no receipt")
+
+
+def _waiting(count: int) -> tuple[Span, ...]:
+    return (text(f"{count:,} waiting, "),)
+
+
+def _never_fell(held: SubscriptionBacklog) -> bool:
+    """Whether the backlog never shrank over the newest samples; true where too few are known."""
+    counts = [c for _, c in held.history[-5:] if c is not None]
+    return all(later >= earlier for earlier, later in pairwise(counts))

@@ -1,0 +1,98 @@
+"""The control room's own figures for Prometheus, read from one picture at each scrape."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from consumers.picture import Picture
+from core.book import STATUS_ORDER
+from core.diagnosis import Level
+
+
+def exposition(picture: Picture, *, readers: int) -> tuple[bytes, str]:
+    """The text and its media type."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(PictureCollector(picture, readers))
+    return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+class PictureCollector(Collector):
+    """One picture as metrics. What is unknown has no sample: a zero is only ever measured."""
+
+    def __init__(self, picture: Picture, readers: int) -> None:
+        self._p = picture
+        self._readers = readers
+
+    def collect(self) -> Iterable[Metric]:
+        """All families."""
+        yield from self._messages()
+        yield from self._prices_and_scores()
+        yield from self._health()
+
+    def _messages(self) -> Iterator[Metric]:
+        p = self._p
+        messages = CounterMetricFamily(
+            "fusion_messages", "Messages received since start.", labels=["topic"]
+        )
+        up = GaugeMetricFamily("fusion_feed_up", "1 while a feed is live.", labels=["feed"])
+        for feed in p.feeds:
+            messages.add_metric([feed.topic], feed.messages)
+            up.add_metric([feed.name], float(str(feed.state) == "live"))
+        yield from (messages, up)
+        yield CounterMetricFamily(
+            "fusion_quarantined", "Messages that could not be decoded.", p.quarantined
+        )
+        yield CounterMetricFamily(
+            "fusion_duplicates", "Messages received again.", p.journal.duplicates
+        )
+        yield GaugeMetricFamily(
+            "fusion_journal_queued", "Messages that wait to be written.", p.journal.queued
+        )
+        backlog = GaugeMetricFamily(
+            "fusion_backlog_messages", "Undelivered messages.", labels=["subscription"]
+        )
+        oldest = GaugeMetricFamily(
+            "fusion_oldest_unacked_seconds", "Age of the oldest one.", labels=["subscription"]
+        )
+        for held in p.backlogs.subscriptions.values():
+            if held.backlog is not None:
+                backlog.add_metric([held.subscription], held.backlog)
+            if held.oldest is not None:
+                oldest.add_metric([held.subscription], held.oldest.total_seconds())
+        yield from (backlog, oldest)
+
+    def _prices_and_scores(self) -> Iterator[Metric]:
+        p = self._p
+        ages = GaugeMetricFamily(
+            "fusion_price_age_seconds", "Age of the newest price, market time.", labels=["asset"]
+        )
+        for asset in p.prices.assets:
+            age = p.prices.age(asset, p.at)
+            if age is not None:
+                ages.add_metric([asset], age.total_seconds())
+        yield ages
+        scores = GaugeMetricFamily("fusion_accounts", "Accounts by status.", labels=["status"])
+        if p.scores is not None:
+            for status in STATUS_ORDER:
+                scores.add_metric([str(status)], p.scores.counts.get(status, 0))
+            yield GaugeMetricFamily(
+                "fusion_scoring_seconds",
+                "Duration of the last scoring of the book.",
+                p.scores.duration_ms / 1000,
+            )
+        yield scores
+
+    def _health(self) -> Iterator[Metric]:
+        p = self._p
+        level = GaugeMetricFamily("fusion_verdict", "1 for the present level.", labels=["level"])
+        for name in Level:
+            level.add_metric([str(name)], float(p.verdict.level == name))
+        yield level
+        yield GaugeMetricFamily(
+            "fusion_channel_connected", "1 while connected.", float(p.channel.connected)
+        )
+        yield GaugeMetricFamily("fusion_sse_clients", "Browsers on /api/live.", self._readers)
+        yield GaugeMetricFamily("fusion_uptime_seconds", "Since start.", p.uptime.total_seconds())
