@@ -1,8 +1,7 @@
 """One subscription, one supervising thread, one live stream, one status, one watchdog.
 
-Google's client reopens a stream by itself after transient faults, but a stream can be dead while
-it looks alive, and some errors end it for good. The supervisor judges by messages, not by the
-stream: it says SILENT when none came for three cadences, opens anew when the silence lasts, when
+A stream can be dead while it looks alive, and some errors end it for good. The supervisor judges
+by messages: SILENT when none came for three cadences. It opens anew when the silence lasts, when
 the channel was lost or the broker ended the stream, and never has two streams.
 """
 
@@ -82,7 +81,7 @@ class Broker(Protocol):
         topic: str,
         handle: Callable[[Incoming], None],
         *,
-        max_messages: int = ...,
+        max_messages: int = 1_000,
     ) -> Stream:
         """Open a stream."""
 
@@ -96,10 +95,10 @@ class Broker(Protocol):
 class Feed:
     """Hands every message of a subscription to `handle`, one after the other, in one thread.
 
-    `handle` answers each message by `ack` or `nack`, later if it likes; if it raises, the message
-    is nacked. `cadence`: how often messages are expected, None if they come when they come.
-    `recreate`: the feed's own ephemeral subscription, created when it does not exist; a production
-    subscription is never created silently, for that would hide a loss.
+    `handle` acks or nacks each message, later if it likes; if it raises, the message is nacked.
+    `cadence`: how often messages are expected, None if they come when they come. `recreate`: the
+    feed's own ephemeral subscription, created when it does not exist; a production subscription is
+    never created silently, for that would hide a loss.
 
     `_lock` guards the figures of the status. The supervisor's thread alone opens and closes.
     """
@@ -169,9 +168,8 @@ class Feed:
                 faults=self._faults,
             )
 
-    # On the stream's one callback thread.
-
     def _receive(self, incoming: Incoming) -> None:
+        """On the stream's one callback thread; everything below runs on the supervisor's."""
         with self._lock:
             self._messages += 1
             self._last_message_at = incoming.received_at
@@ -187,8 +185,6 @@ class Feed:
                 self._last_error = f"handler: {type(error).__name__}: {error}"
             self._stop.wait(FAULT_PAUSE_S)
             incoming.nack()
-
-    # On the supervisor's thread.
 
     def _run(self) -> None:
         failures = 0
@@ -215,17 +211,19 @@ class Feed:
             return error
 
     def _await_channel(self) -> None:
-        """Wait for the broker to be reached; streams that find no broker would wait in the client
-        for longer than the broker is away."""
+        """Wait for the broker: a stream that finds none waits in the client for longer."""
         patience = self._clock.monotonic() + LONGEST_LOSS_S
         while not self._stop.is_set() and self._clock.monotonic() < patience:
             channel = self._pubsub.connectivity()
             if channel.connected:
                 return
-            with self._lock:
-                self._turn(FeedState.CONNECTING)
-                self._last_error = channel.error
+            self._lost(channel)
             self._stop.wait(TICK_S)
+
+    def _lost(self, channel: ChannelStatus) -> None:
+        with self._lock:
+            self._turn(FeedState.CONNECTING)
+            self._last_error = channel.error
 
     def _live(self) -> Exception | None:
         stream = self._pubsub.subscribe(
@@ -238,9 +236,10 @@ class Feed:
         try:
             return self._watch(stream)
         finally:
-            if self._stop.is_set():
+            connected = self._pubsub.connectivity().connected
+            if connected and self._stop.is_set():
                 stream.drain(DRAIN_S)
-            if not stream.close(CLOSE_S):
+            if not stream.close(CLOSE_S if connected else 0.0) and connected:
                 log.warning("feed_stream_hangs", feed=self._name)
 
     def _watch(self, stream: Stream) -> Exception | None:
@@ -251,11 +250,12 @@ class Feed:
             self._wake.clear()
             if stream.ended:
                 return stream.error or NotFoundError("subscription", self._subscription)
-            connected = self._pubsub.connectivity().connected
-            if reached and not connected:
+            channel = self._pubsub.connectivity()
+            if reached and not channel.connected:
+                self._lost(channel)
                 log.warning("feed_lost_the_broker", feed=self._name)
                 return None
-            reached = reached or connected
+            reached = reached or channel.connected
             if reached and self._silent_for_long(opened):
                 log.warning("feed_reopened_after_silence", feed=self._name)
                 return None

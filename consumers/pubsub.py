@@ -4,15 +4,16 @@ Names are short ("alerts.margin.v1"); Google's paths and exceptions stay in here
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
 
+import google.auth
+import google.cloud.pubsub_v1 as pubsub_v1  # type: ignore[import-untyped]
 import grpc
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
-from google.cloud import pubsub_v1  # type: ignore[import-untyped]
 
 from consumers.channel import CLOUD_OPTIONS, LOCAL_OPTIONS, ChannelStatus, ConnectionWatch
 from consumers.clock import Clock, SystemClock
@@ -47,6 +48,7 @@ CALL_S = 5.0
 LEASE_S = 10
 LONGEST_LEASE_S = 600
 TYPES = pubsub_v1.types
+_TRANSPORT = pubsub_v1.SubscriberClient.get_transport_class("grpc")
 BATCHES = TYPES.BatchSettings(max_latency=0.005)
 PENDING = TYPES.PublishFlowControl(
     message_limit=20_000,
@@ -65,7 +67,7 @@ TRANSIENT = if_exception_type(
 
 
 class PubSub:
-    """One project at one broker: one channel, one watch on it, two clients.
+    """One project at one broker: a watched channel for calls, another for each stream.
 
     `address` "host:port" is an embedded broker or an emulator, without encryption and identity;
     None is the cloud, with the credentials that Google's libraries find. Every call raises
@@ -77,6 +79,7 @@ class PubSub:
         self._local = address is not None
         self._address = address or CLOUD
         self._clock = clock or SystemClock()
+        self._credentials = None if self._local else _found_credentials()
         self._channel = self._open()
         self._watch = ConnectionWatch(self._channel, self._address, self._clock)
         self._topics = pubsub_v1.PublisherClient(transport=self._transport("Publisher"))
@@ -156,8 +159,11 @@ class PubSub:
                 )
             )
 
+        # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
+        # thread in which gRPC serves all streams of a channel, and the next one would wait for it.
+        client = pubsub_v1.SubscriberClient(transport=self._transport("Subscriber", self._open()))
         one_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"feed-{subscription}")
-        future = self._subscriptions.subscribe(
+        future = client.subscribe(
             self._subscription(subscription),
             callback,
             flow_control=TYPES.FlowControl(
@@ -168,6 +174,7 @@ class PubSub:
             scheduler=pubsub_v1.subscriber.scheduler.ThreadScheduler(one_thread),
             await_callbacks_on_shutdown=True,
         )
+        future.add_done_callback(lambda _: client.close())
         return Stream(
             future, leases, lambda error: self._translated(error, "subscription", subscription)
         )
@@ -189,7 +196,7 @@ class PubSub:
         with self._errors("topic", spec.topic):
             try:
                 self._subscriptions.create_subscription(
-                    request=self._request(spec), retry=None, timeout=CALL_S
+                    request=spec.request(self._project), retry=None, timeout=CALL_S
                 )
             except api.AlreadyExists:
                 return False
@@ -204,69 +211,48 @@ class PubSub:
 
     def topics(self) -> tuple[str, ...]:
         """Every topic of the project, sorted."""
-        with self._errors("project", self._project):
-            found = self._topics.list_topics(
-                project=f"projects/{self._project}", retry=None, timeout=CALL_S
-            )
-            return tuple(sorted(_short(topic.name) for topic in found))
+        request = {"project": f"projects/{self._project}"}
+        found = self._listed(self._topics.list_topics, request, "project", self._project)
+        return tuple(sorted(_short(topic.name) for topic in found))
 
     def subscriptions(self) -> tuple[str, ...]:
         """Every subscription of the project, sorted."""
-        with self._errors("project", self._project):
-            found = self._subscriptions.list_subscriptions(
-                project=f"projects/{self._project}", retry=None, timeout=CALL_S
-            )
-            return tuple(sorted(_short(subscription.name) for subscription in found))
+        request = {"project": f"projects/{self._project}"}
+        listing = self._subscriptions.list_subscriptions
+        found = self._listed(listing, request, "project", self._project)
+        return tuple(sorted(_short(subscription.name) for subscription in found))
 
     def topic_subscriptions(self, topic: str) -> tuple[str, ...]:
         """Who would receive what is published to the topic, sorted."""
-        with self._errors("topic", topic):
-            found = self._topics.list_topic_subscriptions(
-                topic=self._topic(topic), retry=None, timeout=CALL_S
-            )
-            return tuple(sorted(_short(name) for name in found))
+        request = {"topic": self._topic(topic)}
+        listing = self._topics.list_topic_subscriptions
+        return tuple(sorted(map(_short, self._listed(listing, request, "topic", topic))))
+
+    def _listed(
+        self, listing: Callable[..., Iterable[Any]], request: object, kind: str, name: str
+    ) -> list[Any]:
+        with self._errors(kind, name):
+            return list(listing(request=request, retry=None, timeout=CALL_S))
 
     def _open(self) -> grpc.Channel:
         if self._local:
             return grpc.insecure_channel(self._address, options=LOCAL_OPTIONS)
-        try:
-            transport = pubsub_v1.SubscriberClient.get_transport_class("grpc")
-            channel: grpc.Channel = transport.create_channel(self._address, options=CLOUD_OPTIONS)
-        except GoogleAuthError as error:
-            raise CredentialsError(str(error)) from error
+        channel: grpc.Channel = _TRANSPORT.create_channel(
+            self._address, credentials=self._credentials, options=CLOUD_OPTIONS
+        )
         return channel
 
-    def _transport(self, kind: Literal["Publisher", "Subscriber"]) -> Any:
+    def _transport(
+        self, kind: Literal["Publisher", "Subscriber"], channel: grpc.Channel | None = None
+    ) -> Any:
         client = getattr(pubsub_v1, f"{kind}Client")
-        return client.get_transport_class("grpc")(channel=self._channel)
+        return client.get_transport_class("grpc")(channel=channel or self._channel)
 
     def _topic(self, name: str) -> str:
         return f"projects/{self._project}/topics/{name}"
 
     def _subscription(self, name: str) -> str:
         return f"projects/{self._project}/subscriptions/{name}"
-
-    def _request(self, spec: SubscriptionSpec) -> Any:
-        request = TYPES.Subscription(
-            name=self._subscription(spec.name),
-            topic=self._topic(spec.topic),
-            ack_deadline_seconds=spec.ack_deadline_s,
-            message_retention_duration=spec.retention,
-            expiration_policy=TYPES.ExpirationPolicy(ttl=spec.expiration),
-            filter=spec.filter,
-            labels=dict(spec.labels),
-        )
-        if spec.backoff is not None:
-            shortest, longest = spec.backoff
-            request.retry_policy = TYPES.RetryPolicy(
-                minimum_backoff=shortest, maximum_backoff=longest
-            )
-        if spec.dead_letter:
-            request.dead_letter_policy = TYPES.DeadLetterPolicy(
-                dead_letter_topic=self._topic(spec.dead),
-                max_delivery_attempts=spec.attempts,
-            )
-        return request
 
     @contextlib.contextmanager
     def _errors(self, kind: str, name: str) -> Iterator[None]:
@@ -291,6 +277,14 @@ class PubSub:
                 return BrokerUnreachableError(self._address, reason)
             case _:
                 return InvalidRequestError(kind, name, reason)
+
+
+def _found_credentials() -> Any:
+    try:
+        credentials, _project = google.auth.default(scopes=_TRANSPORT.AUTH_SCOPES)
+    except GoogleAuthError as error:
+        raise CredentialsError(str(error)) from error
+    return credentials
 
 
 def _short(path: str) -> str:

@@ -141,8 +141,8 @@ class Stream:
     def close(self, timeout: float) -> bool:
         """End it, the callback under way included; what was not handed out yet goes back.
 
-        False when that took longer: the stream itself is shut by then, but a callback or an
-        acknowledgement hangs.
+        False when that takes more than `timeout` seconds, because a callback hangs or
+        acknowledgements find no broker: it goes on by itself, but brings no messages any more.
         """
         self._future.cancel()
         try:

@@ -31,3 +31,24 @@ class SubscriptionSpec:
     def dead(self) -> str:
         """The topic of its dead letters, and the subscription that keeps them."""
         return f"{self.name}.dead"
+
+    def request(self, project: str) -> dict[str, object]:
+        """`google.pubsub.v1.Subscription` as plain values. An empty policy means: never expires."""
+        request: dict[str, object] = {
+            "name": f"projects/{project}/subscriptions/{self.name}",
+            "topic": f"projects/{project}/topics/{self.topic}",
+            "ack_deadline_seconds": self.ack_deadline_s,
+            "message_retention_duration": self.retention,
+            "expiration_policy": {"ttl": self.expiration} if self.expiration else {},
+            "filter": self.filter,
+            "labels": dict(self.labels),
+        }
+        if self.backoff is not None:
+            shortest, longest = self.backoff
+            request["retry_policy"] = {"minimum_backoff": shortest, "maximum_backoff": longest}
+        if self.dead_letter:
+            request["dead_letter_policy"] = {
+                "dead_letter_topic": f"projects/{project}/topics/{self.dead}",
+                "max_delivery_attempts": self.attempts,
+            }
+        return request

@@ -48,3 +48,20 @@ def test_a_replicas_own_subscription_expires_and_keeps_no_dead_letters() -> None
     assert spec.expiration == timedelta(days=1)
     assert not spec.dead_letter
     assert spec.name not in topology.PRODUCTION_SUBSCRIPTIONS
+
+
+def test_a_request_says_what_pubsub_needs_to_know() -> None:
+    risk = topology.durable()[0].request("p")
+    assert risk["expiration_policy"] == {}  # an empty policy never expires
+    assert risk["dead_letter_policy"] == {
+        "dead_letter_topic": "projects/p/topics/risk-engine-prices-consumer.dead",
+        "max_delivery_attempts": 5,
+    }
+    assert risk["retry_policy"] == {
+        "minimum_backoff": timedelta(seconds=10),
+        "maximum_backoff": timedelta(seconds=600),
+    }
+    own = topology.ephemeral("c", topology.PRICES, "a1").request("p")
+    assert own["expiration_policy"] == {"ttl": timedelta(days=1)}
+    assert "dead_letter_policy" not in own
+    assert "retry_policy" not in own  # what a dead process held comes again at once
