@@ -29,7 +29,7 @@ class Inbox(Generic[T]):
         `force` neither waits nor minds the closing: for the taker itself, who would wait for ever.
         """
         with self._lock:
-            if not force:
+            if not force and (self._closed or len(self._items) >= self._limit):
                 self._emptied.wait_for(lambda: self._closed or len(self._items) < self._limit)
                 if self._closed:
                     return False

@@ -59,7 +59,8 @@ class JournalStatus:
 
 def micros(at: datetime) -> int:
     """Microseconds since 1970: exact, and in the order of time."""
-    return (at - EPOCH) // MICROSECOND
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def row_of(entry: Entry) -> Row:

@@ -152,14 +152,13 @@ class Writer:
             self._in_hand = 0
 
     def _count(self, batch: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
-        pairs = list(zip(batch, outcomes, strict=True))
-        appended = [outcome for item, outcome in pairs if type(item) is Append]
-        inserted = sum(appended)
-        quarantined = sum(outcome for item, outcome in pairs if type(item) is Quarantine)
+        kinds = [type(item) for item in batch]
+        inserted = sum(o for o, kind in zip(outcomes, kinds, strict=True) if kind is Append)
+        quarantined = sum(o for o, kind in zip(outcomes, kinds, strict=True) if kind is Quarantine)
         with self._lock:
             self._in_hand = 0
             self._committed += inserted
-            self._duplicates += len(appended) - inserted
+            self._duplicates += kinds.count(Append) - inserted
             self._quarantined += quarantined
             self._last_commit_at = self._clock.now()
             self._error = None

@@ -118,15 +118,8 @@ def price_key(tick: PriceTick) -> str:
 
     The price is part of it: two different prices with one timestamp are two observations.
     """
-    return "/".join(
-        (
-            tick.asset,
-            tick.source,
-            "history" if tick.historical else tick.metadata.get("round", ""),
-            fields.stamp(tick.timestamp),
-            str(tick.price),
-        )
-    )
+    of = "history" if tick.historical else tick.metadata.get("round", "")
+    return f"{tick.asset}/{tick.source}/{of}/{fields.stamp(tick.timestamp)}/{tick.price}"
 
 
 def _contradictions(
