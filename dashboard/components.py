@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
@@ -50,13 +50,16 @@ def colours() -> Palette:
 
 def board(key: str, shown: Board, *, picked: str | None = None, stretch: bool = False) -> None:
     """Draw a board. A row picked in it is put into `st.session_state[picked]`."""
-    keep = partial(_keep, key, picked) if picked is not None else None
-    _BOARD(
-        key=key,
-        data=shown.data(),
-        height="stretch" if stretch else "content",
-        **({"on_picked_change": keep} if keep is not None else {}),
-    )
+    height: Literal["stretch", "content"] = "stretch" if stretch else "content"
+    if picked is None:
+        _BOARD(key=key, data=shown.data(), height=height)
+    else:
+        _BOARD(
+            key=key,
+            data=shown.data(),
+            height=height,
+            on_picked_change=partial(_keep, key, picked),
+        )
 
 
 def _keep(key: str, into: str) -> None:
@@ -112,7 +115,9 @@ def hatched(key: str) -> Iterator[None]:
 @contextmanager
 def _framed(key: str, data: dict[str, object], *, border: bool) -> Iterator[None]:
     """The frame draws over its container and takes no room in it."""
-    with st.container(key=key, border=border, gap=None, width="content" if not border else "stretch"):
+    with st.container(
+        key=key, border=border, gap=None, width="content" if not border else "stretch"
+    ):
         _FRAME(key=f"{key}-frame", data=data | {"over": key})
         with st.container():
             yield

@@ -1,6 +1,7 @@
 """Tables for Streamlit's own grids, out of values: the only place that knows pandas."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -124,7 +125,8 @@ def floored_scores(scores: Floats, codes: NDArray[np.int8], policy: Policy) -> F
     """Scores cut to two places, held at the lower end of their own band: they never leave it."""
     healthy, warning, call = (float(bound) for bound in policy.thresholds())
     lowest = np.array([-np.inf, call, warning, healthy, np.nan, np.nan])
-    return np.maximum(_floor(scores), lowest[codes])
+    held: Floats = np.maximum(_floor(scores), lowest[codes])
+    return held
 
 
 def oldest_ages(scores: "ScoresSnapshot", prices: "PricesSnapshot", at: datetime) -> Floats:
@@ -176,13 +178,11 @@ def positions(held: Sequence[tuple[str, str, Decimal]]) -> pd.DataFrame:
 
 def tried(edited: pd.DataFrame) -> list[tuple[str, str, float | None]]:
     """What an editor came back with, row by row: (side, asset, units); None: left empty."""
+    sides, assets = edited["side"].fillna("").astype(str), edited["asset"].fillna("").astype(str)
+    amounts = edited["amount"].astype("float64").tolist()
     return [
-        (
-            "" if pd.isna(row.side) else str(row.side),
-            "" if pd.isna(row.asset) else str(row.asset),
-            None if pd.isna(row.amount) else float(row.amount),
-        )
-        for row in edited.itertuples(index=False)
+        (side, asset, None if math.isnan(amount) else amount)
+        for side, asset, amount in zip(sides, assets, amounts, strict=True)
     ]
 
 

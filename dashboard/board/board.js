@@ -161,7 +161,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     parentElement.append(live.root);
   }
   tint(live.root, host);
-  Object.assign(live, { data, at: performance.now() });
+  if (!live.data || live.data.now !== data.now) live.at = performance.now(); // called again with old data, ages go on
+  live.data = data;
   const { now: _now, market: _market, ...shape } = data, last = JSON.stringify(shape);
   if (last !== live.last) {
     const focus = [...live.root.querySelectorAll("tr[tabindex]")].indexOf(parentElement.activeElement), left = live.root.querySelector(".scroll")?.scrollLeft || 0;

@@ -27,8 +27,9 @@ export default function ({ data, parentElement }) {
   live.box.replaceChildren();
   clearInterval(live.timer);
   if (data.kind === "hypothetical") {
-    const note = el("span", "note"), from = performance.now();
-    const tick = () => { note.textContent = data.note.replace("{age}", words(data.now - data.since + performance.now() - from)); };
+    const note = el("span", "note");
+    if (live.now !== data.now) Object.assign(live, { now: data.now, at: performance.now() });
+    const tick = () => { note.textContent = data.note.replace("{age}", words(data.now - data.since + performance.now() - live.at)); };
     tick();
     live.timer = setInterval(tick, 1000);
     live.box.append(watermark(data.tag), el("span", "tag", data.tag), note);

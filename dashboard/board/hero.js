@@ -33,7 +33,8 @@ export default function ({ data, parentElement }) {
     parentElement.append(live.root);
   }
   tint(live.root, parentElement.host ?? parentElement);
-  Object.assign(live, { data, at: performance.now(), ticks: [] });
+  if (!live.data || live.data.now !== data.now) live.at = performance.now(); // called again with old data, ages go on
+  Object.assign(live, { data, ticks: [] });
   const who = el("div"), score = el("div"), middle = el("div"), facts = el("div"), number = el("div", "score", data.score), pill = el("span", `pill ${data.tone}`), list = el("dl");
   who.append(el("small", "", "Account"), el("span", "who", data.account), el("small", "", data.book));
   number.append(el("i", "", data.unit));

@@ -6,13 +6,12 @@ import streamlit as st
 
 from consumers.picture import Picture
 from core.exact import plain
-from core.levels import uniform_drop
 from core.margin import Assessment
-from core.policy import Policy, Status
+from core.policy import Policy
 from dashboard import cells, components
-from dashboard.cells import Board, Cell, Column, Row
-from dashboard.format import DASH, clock, epoch_ms, floored, joined, plural, tone
-from dashboard.views import account_history, account_levels, account_ledger
+from dashboard.cells import Board
+from dashboard.format import clock, epoch_ms, floored, joined, plural, tone
+from dashboard.views import account_history, account_ledger, account_levels
 
 if TYPE_CHECKING:
     from consumers.runtime import Runtime
@@ -54,7 +53,7 @@ def _unknown(picture: Picture, user_id: str) -> None:
     else:
         say = cells.Say(
             "The book has no such account.",
-            (f"{len(picture.scores.book):,} accounts were read from {picture.settings.book.name}.",),
+            (f"The book has {plural(len(picture.scores.book), 'account')}.",),
             "UNKNOWN",
         )
     components.board("account-none", Board(title=user_id[:64], say=say, now=picture.at))
@@ -138,5 +137,3 @@ def _in_state(picture: Picture, found: Assessment) -> object:
 def _policy(picture: Picture) -> Policy:
     assert picture.scores is not None  # an assessment rests on scores
     return picture.scores.policy
-
-

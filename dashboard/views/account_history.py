@@ -1,4 +1,4 @@
-"""What happened to one account: changes of status, alerts and who got them, escrows; newest first."""
+"""What happened to one account: changes of status, alerts and who got them, escrows."""
 
 from collections.abc import Iterator
 from datetime import datetime

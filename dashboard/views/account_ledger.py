@@ -1,4 +1,4 @@
-"""Why this score: every position with its price and tick, C, B, and the formula with its numbers."""
+"""Why this score: each position with its price and tick, C, B, and the formula in numbers."""
 
 from consumers.picture import Picture
 from core.margin import Assessment, Line

@@ -9,10 +9,10 @@ from core.exact import plain
 from core.levels import CureKind, Direction, Trigger
 from core.margin import Assessment, at_or_above
 from core.policy import Policy, Status
-from core.portfolio import Portfolio, Side
+from core.portfolio import Portfolio
 from dashboard import cells
 from dashboard.cells import Board, Cell, Column, Row
-from dashboard.format import amount, ceiled, percent, price, price_at, step_of, tone
+from dashboard.format import amount, ceiled, percent, price, price_at, step_of
 
 WORDS = {
     CureKind.ADD: "Add {asset} as collateral",
@@ -173,5 +173,3 @@ def _is_above(found: Assessment, bound: Decimal) -> bool:
 def _band_below(bound: Decimal, policy: Policy) -> Status:
     order = (Status.LIQUIDATION, Status.MARGIN_CALL, Status.WARNING, Status.HEALTHY)
     return order[order.index(_band_at(bound, policy)) - 1]
-
-

@@ -82,7 +82,7 @@ def _live() -> None:
     if scores is None:
         _nothing(picture, "No account is scored yet.", "The first complete prices have not come.")
         return
-    chosen = {
+    chosen: dict[str, Any] = {
         "status": st.session_state.get(STATUS),
         "search": str(st.session_state.get(SEARCH) or "")[:LONGEST],
         "asset": st.session_state.get(HOLDS),
@@ -145,7 +145,7 @@ def _nothing(picture: Picture, sentence: str, more: str) -> None:
 
 def _columns() -> dict[str, Any]:
     config = st.column_config
-    usd = {"format": "%,.2f", "width": 120}
+    usd: dict[str, Any] = {"format": "%,.2f", "width": 120}
     return {
         "account": config.TextColumn("Account", pinned=True, width=150),
         "status": config.MultiselectColumn(
@@ -169,3 +169,7 @@ def _columns() -> dict[str, Any]:
         ),
         "told": config.TextColumn("Last told, UTC", help="When the newest margin alert was made"),
     }
+
+
+if __name__ == "__main__":  # as Streamlit runs a page
+    render()

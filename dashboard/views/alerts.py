@@ -48,3 +48,7 @@ def _runs(picture: Picture) -> tuple[TestRun | None, TestRun | None]:
     bad = (RunState.LOST, RunState.LATE)
     earlier = next((run for run in runs[1:] if run.state(picture.at) in bad), None)
     return (runs[0] if runs else None), earlier
+
+
+if __name__ == "__main__":  # as Streamlit runs a page
+    render()

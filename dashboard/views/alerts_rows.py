@@ -1,4 +1,4 @@
-"""The boards of the Alerts page: open incidents, round trips hop by hop, the ledger of what was due."""
+"""The boards of the Alerts page: open incidents, round trips hop by hop, what was due."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -260,7 +260,9 @@ def _due(due: Due, now: datetime) -> Row:
         whole = "OK" if record.settled else "WARN"
         end = cells.state(whole, shown=_after(due.at, last))
     published = record.alert.published_at or record.received.publish_time
-    return Row([*begin, _after(due.at, published), _after(due.at, record.received.received_at), end])
+    return Row(
+        [*begin, _after(due.at, published), _after(due.at, record.received.received_at), end]
+    )
 
 
 def _after(begin: datetime, end: datetime) -> str:

@@ -74,7 +74,7 @@ def _bytes(preview: Preview) -> None:
     data = preview.encoded.data
     sha = f"{preview.sha256[:12]}…{preview.sha256[-4:]}"
     st.caption(f"Exact bytes, {len(data):,} B, sha256 {sha}, then the attributes")
-    st.code(frames.as_text(data, 20_000), language=None, wrap_lines=True)
+    st.code(frames.as_text(data, 20_000), language=None, wrap_lines=True, height=220)
     pairs = [f'{name}="{value}"' for name, value in preview.encoded.attributes.items()]
     st.code(" ".join(pairs), language=None, wrap_lines=True)
 
@@ -106,9 +106,11 @@ def _receivers(runtime: "Runtime", preview: Preview) -> Board:
 def _confirm(runtime: "Runtime", preview: Preview) -> None:
     confirm = f"alerts-confirm-{preview.test_id}"
     settings = runtime.settings
-    words = f"{settings.environment}, project {settings.project}, severity {preview.alert.severity}"
+    words = f"{settings.project}, {settings.environment}, {preview.alert.severity}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(f"Type {TOPIC} to send: {words}", key=confirm, max_chars=64, placeholder=TOPIC)
+        st.text_input(
+            f"Type {TOPIC} to send ({words})", key=confirm, max_chars=64, placeholder=TOPIC
+        )
         with components.hatched("send-hatch"):
             st.button(
                 "Send test alert",

@@ -1,6 +1,6 @@
 """Pipeline: who publishes what to whom, how far behind each reader is, and what came through."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -153,7 +153,7 @@ def _all_text(message: Message) -> str:
     return f"{message.key} {attributes} {frames.as_text(message.data)}".casefold()
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> dict[str, Any]:
     text = st.column_config.TextColumn
     return {
         "received": text("Received, UTC", width=110),
@@ -164,3 +164,7 @@ def _columns() -> dict[str, object]:
         "data": text("Text", width=360),
         "refused": text("Why refused", width=220),
     }
+
+
+if __name__ == "__main__":  # as Streamlit runs a page
+    render()

@@ -32,7 +32,8 @@ SUBSCRIPTIONS = (
 def subscriptions(picture: Picture) -> Board:
     """Every subscription, the one longest behind first; what is unknown is a dash, never zero."""
     held = picture.backlogs.subscriptions
-    order = sorted(held.values(), key=lambda s: (-_behind(s), s.subscription))
+    own = {feed.subscription for feed in picture.feeds}
+    order = sorted(held.values(), key=lambda s: (-_behind(s), _kind(s, own), s.subscription))
     say = None
     if not order:
         why = picture.backlogs.error or "The first poll of Monitoring has not come back."
@@ -49,6 +50,11 @@ def subscriptions(picture: Picture) -> Board:
         alt="Subscriptions with their backlogs",
         now=picture.at,
     )
+
+
+def _kind(held: SubscriptionBacklog, own: set[str]) -> int:
+    """The platform's subscriptions first, then our own, then dead letters."""
+    return 2 if held.subscription.endswith(".dead") else int(held.subscription in own)
 
 
 def _behind(held: SubscriptionBacklog) -> float:
@@ -246,7 +252,9 @@ def latencies(picture: Picture) -> Board:
                 ]
             )
         )
-    say = None if rows else cells.Say("No message yet.", ("Latency is measured in-band.",), "NO_DATA")
+    say = (
+        None if rows else cells.Say("No message yet.", ("Latency is measured in-band.",), "NO_DATA")
+    )
     return Board(
         title="Latency",
         sub="publish to received, last 5 min",

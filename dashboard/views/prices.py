@@ -1,6 +1,6 @@
 """Prices: every asset with its age, the chosen one over time, the ticks that came and did not."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -178,11 +178,8 @@ def _draw(
     )
 
 
-def _market_ms(picture: Picture, at: object) -> int:
+def _market_ms(picture: Picture, at: datetime) -> int:
     """A moment of ours on the market's clock."""
-    from datetime import datetime
-
-    assert isinstance(at, datetime)
     market = picture.prices.market
     if not market.replay or market.as_of is None or market.seen_at is None:
         return epoch_ms(at)
@@ -237,8 +234,8 @@ def _flagged(picture: Picture) -> None:
     rows = table.flagged(picture.prices.flags, picture.at)
     quiet = components.quiet(
         "No odd tick.",
-        f"Watched since {clock(picture.started_at)}, {ages(picture.uptime)} ago: jumps, standstill, "
-        "time going back, contradicting attributes.",
+        f"Watched since {clock(picture.started_at)}, {ages(picture.uptime)} ago: jumps, "
+        "standstill, time going back, contradicting attributes.",
     )
     components.board(
         "prices-flagged",
@@ -253,3 +250,7 @@ def _flagged(picture: Picture) -> None:
             now=picture.at,
         ),
     )
+
+
+if __name__ == "__main__":  # as Streamlit runs a page
+    render()

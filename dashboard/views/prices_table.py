@@ -159,5 +159,3 @@ def counted(shown: Sequence[Quote]) -> str:
     """`6 assets, 1 not fresh`."""
     off = sum(1 for quote in shown if quote.freshness is not Freshness.FRESH)
     return plural(len(shown), "asset") + (f", {off} not fresh" if off else ", all fresh")
-
-

@@ -199,3 +199,7 @@ def _settings(picture: Picture) -> Board:
         alt="Settings without secrets",
         now=picture.at,
     )
+
+
+if __name__ == "__main__":  # as Streamlit runs a page
+    render()

@@ -4,20 +4,22 @@ Nothing here can publish: the page takes values, and it imports nothing that cou
 is the live assessment of a changed account, never a second formula.
 """
 
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.edits import SetAmount
 from core.errors import CoreError
-from core.levels import trigger_price
+from core.exact import money
+from core.levels import Direction, trigger_price
 from core.margin import assess
 from core.policy import Policy
 from core.portfolio import Portfolio, PriceSnapshot
 from core.what_if import Scenario, apply, compare, waterfall
 from dashboard import components, shock_charts
 from dashboard.cells import Board, Say
-from dashboard.format import change, clock, joined, percent
+from dashboard.format import clock, joined, percent
 from dashboard.views import what_if_inputs as inputs
 from dashboard.views import what_if_results as results
 
@@ -84,7 +86,9 @@ def _body(picture: "Picture", base: "ScoresSnapshot") -> None:
     if found.fault is not None:
         with middle:
             say = Say("This cannot be scored.", (found.fault, "Correct the row; nothing is lost."))
-            components.board("wi-fault", Board(title="Before and after", say=say, look="error", now=picture.at))
+            components.board(
+                "wi-fault", Board(title="Before and after", say=say, look="error", now=picture.at)
+            )
         return
     with middle:
         _answer(picture, base, (portfolio, prices), after, found.scenario)
@@ -152,7 +156,9 @@ def _solve(portfolio: Portfolio, base: "ScoresSnapshot", assets: list[str]) -> N
     """The shock of one asset, others unmoved, that puts the account on a threshold."""
     st.selectbox("Solve for the shock of", assets, key="wi-solve-asset")
     bounds = [f"{bound:f} %" for bound in base.policy.thresholds()]
-    st.segmented_control("that reaches", bounds, default=bounds[1], required=True, key="wi-solve-to")
+    st.segmented_control(
+        "that reaches", bounds, default=bounds[1], required=True, key="wi-solve-to"
+    )
     st.button("Solve", on_click=_solved, args=(portfolio, base.valuation.prices, base.policy))
     told = st.session_state.get("wi-solved")
     if told:
@@ -160,19 +166,23 @@ def _solve(portfolio: Portfolio, base: "ScoresSnapshot", assets: list[str]) -> N
 
 
 def _solved(portfolio: Portfolio, prices: PriceSnapshot, policy: Policy) -> None:
-    asset = st.session_state.get("wi-solve-asset")
+    asset = str(st.session_state.get("wi-solve-asset"))
     wanted = st.session_state.get("wi-solve-to")
     target = next((t for t in policy.thresholds() if f"{t:f} %" == wanted), None)
-    if asset is None or target is None:
+    if asset not in prices.points or target is None:
         return
     trigger = trigger_price(assess(portfolio, prices, policy), asset, target)
     if trigger is None or trigger.price is None:
         st.session_state["wi-solved"] = "No price of this asset alone does that."
         return
+    now = prices.points[asset].price
+    rises = trigger.direction is Direction.RECOVERS_AT and trigger.price > now
+    up = rises or trigger.direction is Direction.FALLS_TO
+    move = money((trigger.price / now - 1) * 100, 9, ROUND_CEILING if up else ROUND_FLOOR)
     inputs.set_shock(inputs.ALL, 0.0)
-    inputs.set_shock(asset, float((trigger.price / prices.points[asset].price - 1) * 100))
-    moved = change(float(trigger.price), float(prices.points[asset].price))
-    st.session_state["wi-solved"] = f"{moved}, from the positions as they are held."
+    inputs.set_shock(asset, float(move))
+    shown = percent(move)
+    st.session_state["wi-solved"] = f"{asset} {shown}, from the positions as they are held."
 
 
 def _answer(
@@ -229,11 +239,18 @@ def _map(base: "ScoresSnapshot", after: tuple[Portfolio, PriceSnapshot], policy:
         a = one.selectbox("Across", names, key="wi-map-a", label_visibility="collapsed")
         others = [name for name in names if name != a]
         b = two.selectbox("Up", others, key="wi-map-b", label_visibility="collapsed")
-        if a is None or b is None:
+        if a not in names or b not in others:
             return
         found, here = results.map_of(portfolio, base.valuation.prices, prices, policy, (a, b))
         figure = shock_charts.shock_map(found, here, policy, components.colours())
         st.plotly_chart(
-            figure, key="wi-map", config=shock_charts.QUIET, alt=f"Bands under shocks of {a} and {b}"
+            figure,
+            key="wi-map",
+            config=shock_charts.QUIET,
+            alt=f"Bands under shocks of {a} and {b}",
         )
         st.caption(f"21 × 21, {joined([a, b])} shocked, the others as in this scenario.")
+
+
+if __name__ == "__main__":  # as Streamlit runs a page
+    render()

@@ -11,23 +11,25 @@ import streamlit as st
 from core.edits import Edit, SetAmount, Shock, ShockAll
 from core.errors import CoreError, FieldError
 from core.exact import decimal_of
+from core.policy import Status
 from core.portfolio import Portfolio, PriceSnapshot, Side
 from core.what_if import Scenario
 from dashboard import frames
-from dashboard.format import price
+from dashboard.format import price, signed
 
 if TYPE_CHECKING:  # values only: nothing here may reach a publisher
     from consumers.stores.values import ScoresSnapshot
 
 BASE, START, SHEET, HELD_STILL = "wi-base", "a", "wi-sheet", "wi-still"
-ALL = "All"
+ALL, BLANK = "All", "Blank sheet"
+OFFERED = 200
 LOWEST, HIGHEST = -99.0, 500.0
 HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What was entered: edits in their stated order, or the fault that keeps them from being one."""
+    """What was entered: edits in their stated order, or the fault that spoils them."""
 
     scenario: Scenario
     fault: str | None = None
@@ -95,7 +97,7 @@ def shock_rows(assets: list[str], before: PriceSnapshot, after: PriceSnapshot | 
             STOPS,
             key=_slider(asset),
             on_change=partial(_from_slider, asset),
-            format_func=lambda stop: f"{stop:+g} %".replace("-", "\u2212"),
+            format_func=_stop,
             label_visibility="collapsed",
         )
         box.number_input(
@@ -110,6 +112,10 @@ def shock_rows(assets: list[str], before: PriceSnapshot, after: PriceSnapshot | 
         )
         point = (after or before).points.get(asset)
         made.caption(price(point.price) if point is not None else "price, USD")
+
+
+def _stop(percent: float) -> str:
+    return f"{signed(percent, 0 if percent == int(percent) else 1, plus=True)} %"
 
 
 def pegged(prices: PriceSnapshot) -> list[str]:
@@ -205,22 +211,21 @@ def read(
 
 def start_from(scores: "ScoresSnapshot") -> Portfolio:
     """The account chosen, or a blank sheet; the accounts nearest to a band are offered first."""
-    nearest = [scores.book.users[row] for row in scores.valuation.nearest(200)]
+    valuation = scores.valuation
+    offered = [scores.book.users[row] for row in valuation.nearest(OFFERED)]
+    if START not in st.session_state and START not in st.query_params:
+        fallen = valuation.counts()[Status.LIQUIDATION]
+        st.session_state[START] = offered[min(fallen, len(offered) - 1)] if offered else BLANK
     asked = st.selectbox(
         "Start from",
-        nearest,
-        index=None,
+        [BLANK, *offered],
         key=START,
         bind="query-params",
         accept_new_options=True,
-        placeholder="A blank sheet, or an account id",
+        help="Any account id may be typed",
         label_visibility="collapsed",
+        width=170,
     )
-    if asked and asked in scores.book.rows:
+    if asked in scores.book.rows:
         return scores.book.portfolio(asked)
-    if asked:
-        with st.container():
-            st.caption("No such account in the book: this is a blank sheet.")
     return Portfolio.of("blank", {}, {})
-
-

@@ -155,7 +155,9 @@ def book_board(before: Valuation, after: Valuation, now: datetime, most: int = 8
     """Every account under the shocks alone: tiles before and after, and who changes band."""
     old, new = before.counts(), after.counts()
     moved = after.movers(before)
-    order = sorted(moved.tolist(), key=lambda row: (int(after.status[row]), float_score(after, row)))
+    order = sorted(
+        moved.tolist(), key=lambda row: (int(after.status[row]), float_score(after, row))
+    )
     shown = [_mover(before, after, row) for row in order[:most]]
     half = (len(shown) + 1) // 2
     pairs = [
@@ -170,7 +172,9 @@ def book_board(before: Valuation, after: Valuation, now: datetime, most: int = 8
         end=[_tile(status, old[status], new[status]) for status in STATUS_ORDER],
         columns=[Column(None), Column(None), Column(None, "r")] * 2,
         rows=[Row(pair) for pair in pairs],
-        say=None if pairs else cells.Say("No account changes band.", ("Every one stays as it is.",)),
+        say=None
+        if pairs
+        else cells.Say("No account changes band.", ("Every one stays as it is.",)),
         dense=True,
         alt="Accounts that change band",
         now=now,
