@@ -4,6 +4,7 @@ Names are short ("alerts.margin.v1"); Google's paths and exceptions stay in here
 """
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
@@ -79,6 +80,8 @@ class PubSub:
         self._local = address is not None
         self._address = address or CLOUD
         self._clock = clock or SystemClock()
+        # It logs tracebacks of streams that ended as they should; the feeds tell what matters.
+        logging.getLogger("google.api_core.bidi").setLevel(logging.CRITICAL)
         self._credentials = None if self._local else _found_credentials()
         self._channel = self._open()
         self._watch = ConnectionWatch(self._channel, self._address, self._clock)
