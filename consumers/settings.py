@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         900, ge=10, le=86400, alias="FUSION_REMINDER_LIQUIDATION_S"
     )
     reminder_margin_call_s: float = Field(
-        3600, ge=10, le=604800, alias="FUSION_REMINDER_MARGIN_CALL_S"
+        14400, ge=10, le=604800, alias="FUSION_REMINDER_MARGIN_CALL_S"
     )
     test_alert_timeout_s: float = Field(10, ge=1, le=300, alias="FUSION_TEST_ALERT_TIMEOUT_S")
     test_alerts_per_minute: int = Field(3, ge=1, le=60, alias="FUSION_TEST_ALERTS_PER_MINUTE")
