@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     backlog_period_s: float | None = Field(None, ge=0.5, le=600, alias="FUSION_BACKLOG_PERIOD_S")
     hysteresis_points: float = Field(0.5, ge=0, le=10, alias="FUSION_HYSTERESIS_POINTS")
     reminder_liquidation_s: float = Field(
-        900, ge=10, le=86400, alias="FUSION_REMINDER_LIQUIDATION_S"
+        3600, ge=10, le=86400, alias="FUSION_REMINDER_LIQUIDATION_S"
     )
     reminder_margin_call_s: float = Field(
         14400, ge=10, le=604800, alias="FUSION_REMINDER_MARGIN_CALL_S"
