@@ -5,7 +5,10 @@ from enum import StrEnum
 
 import streamlit as st
 
-LOOPBACK = frozenset({None, "127.0.0.1", "::1", "localhost"})
+from consumers import door
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")
 
 
 class Role(StrEnum):
@@ -39,16 +42,18 @@ ALLOWED: dict[Role, frozenset[Action]] = {
 
 
 def who() -> Viewer:
-    """The person of this session: on loopback the local user, who is admin; else a nameless viewer.
+    """The person of this session: on a loopback-only server the local user, who is admin."""
+    headers = st.context.headers
+    forwarded = any(name in headers for name in FORWARDED)
+    return viewer_from(door.runtime().settings.host, forwarded=forwarded)
 
-    Streamlit leaves the address empty for a browser on this machine.
+
+def viewer_from(host: str, *, forwarded: bool) -> Viewer:
+    """The viewer behind a server bound to `host`; exact matches only.
+
+    A request that a proxy passed on may come from anywhere: without sign-in it may look, not act.
     """
-    return viewer_from(st.context.ip_address)
-
-
-def viewer_from(address: str | None) -> Viewer:
-    """The viewer behind a peer's address; exact matches only."""
-    if address in LOOPBACK:
+    if host in LOOPBACK and not forwarded:
         return Viewer("local", Role.ADMIN)
     return Viewer("remote", Role.VIEWER)
 

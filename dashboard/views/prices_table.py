@@ -79,14 +79,14 @@ def rows(shown: Sequence[Quote], chosen: str | None, market: datetime) -> list[R
 def _cells(quote: Quote, market: datetime) -> list[Cell]:
     held = quote.held
     if held is None:
-        none: list[Cell] = [None] * 8
+        none: list[Cell] = [None] * (len(COLUMNS) - 6)
         return [
             cells.text(quote.asset, "b"),
             cells.state(quote.freshness.value),
             cells.text(DASH, "t3", tip="no price ever came"),
             *none,
             *_exposed(quote),
-        ][:13]
+        ]
     now = epoch_ms(market)
     latest = float(held.price)
     stale = quote.freshness not in (Freshness.FRESH, Freshness.LATE)
