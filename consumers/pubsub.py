@@ -7,11 +7,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any, Literal
 
 import google.auth
 import google.cloud.pubsub_v1 as pubsub_v1  # type: ignore[import-untyped]
 import grpc
+import structlog
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
@@ -41,6 +43,8 @@ __all__ = [
     "Stream",
     "SubscriptionSpec",
 ]
+
+log = structlog.get_logger(__name__)
 
 CLOUD = "pubsub.googleapis.com"
 CALL_S = 5.0
@@ -203,7 +207,19 @@ class PubSub:
                 )
             except api.AlreadyExists:
                 return False
+        if spec.warm_up is not None:
+            self._seek_back(spec.name, spec.warm_up)
         return True
+
+    def _seek_back(self, name: str, by: timedelta) -> None:
+        """Begin in the past; a subscription that may not still receives what comes from now on."""
+        start = self._clock.now() - by
+        request = {"subscription": self._subscription(name), "time": start}
+        try:
+            with self._errors("subscription", name):
+                self._subscriptions.seek(request=request, retry=None, timeout=CALL_S)
+        except PubSubError as error:
+            log.warning("warm_up_failed", subscription=name, error=str(error))
 
     def delete_subscription(self, name: str) -> None:
         """Delete it with all that waits in it."""

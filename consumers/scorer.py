@@ -20,6 +20,8 @@ from core.book import Book, Valuation
 from core.margin import Assessment, assess
 
 NEAREST = 25
+PATIENCE_S = 10.0  # at the start, while the subscriptions catch up
+BEHIND = timedelta(seconds=2)
 TICK_S = 1.0  # without messages, staleness still moves
 log = structlog.get_logger(__name__)
 
@@ -47,12 +49,13 @@ class Scorer:
         self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
         self._latest: ScoresSnapshot | None = None
         self._count = 0
+        self._patience_ends = 0.0
         self.last_error: str | None = None
 
     def start(self) -> None:
         """Begin; what the journal remembers must be in the stores by now."""
-        self._shadow.remember(self._alerts.snapshot().told)
         self._prices.take_rounds()
+        self._patience_ends = self._clock.monotonic() + PATIENCE_S
         self._thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
@@ -99,8 +102,21 @@ class Scorer:
         return [] if latest.market.replay or not latest.assets else [latest]
 
     def _score(self, rounds: list[Round]) -> None:
+        if not rounds[-1].market.replay:
+            rounds = rounds[-1:]  # a live market is judged by the wall clock: only now counts
+        if self._latest is None:
+            if self._behind(rounds[-1]):
+                return
+            self._shadow.remember(self._alerts.snapshot().told)
         for priced in rounds:
             self._one(priced, last=priced is rounds[-1])
+
+    def _behind(self, priced: Round) -> bool:
+        """At the start: whether what came is still the past, and more is on its way."""
+        if priced.market.replay or self._clock.monotonic() > self._patience_ends:
+            return False
+        ages = [self._clock.now() - p.received.publish_time for p in priced.assets.values()]
+        return min(ages, default=timedelta(days=1)) > BEHIND
 
     def _one(self, priced: Round, *, last: bool) -> None:
         started = time.perf_counter()

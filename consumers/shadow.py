@@ -7,7 +7,7 @@ engine says. Told is what the newest real alert of an account said.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -49,7 +49,7 @@ class Shadow:
         before = self._evaluator.before
         found = self._evaluator.evaluate(prices, market_time, at)
         for alert in found.alerts:
-            self._due.appendleft(Due(at, alert))
+            self._due.appendleft(Due(at, alert, baseline=before is None))
         if before is not None:
             for index in found.valuation.movers(before):
                 self._note(self._book.users[int(index)], before, found.valuation, at, market_time)
@@ -121,8 +121,11 @@ def _code(status: Status) -> int:
 
 
 def _came(records: list[AlertRecord], due: Due) -> AlertRecord | None:
-    """The alert that came for this transition under another id: same account, same status."""
-    earliest = due.at - timedelta(seconds=60)
+    """The alert that came for this transition under another id: same account, same status.
+
+    What the first look at the book found due may have been told at any time before it.
+    """
+    earliest = datetime.min.replace(tzinfo=UTC) if due.baseline else due.at - timedelta(seconds=60)
     for record in records:
         alert: MarginAlert = record.alert
         if alert.status is due.alert.status and alert.timestamp >= earliest and not alert.test:

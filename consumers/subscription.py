@@ -13,7 +13,8 @@ class SubscriptionSpec:
     """A subscription as it should be. `expiration` None: it never expires.
 
     With `dead_letter`, what fails `attempts` times goes to the topic `<name>.dead`. `backoff` None:
-    what was not acknowledged comes again at once.
+    what was not acknowledged comes again at once. `warm_up`: a subscription just created begins this
+    far back, as far as its topic remembers.
     """
 
     name: str
@@ -24,6 +25,7 @@ class SubscriptionSpec:
     expiration: timedelta | None = None
     retention: timedelta = timedelta(days=7)
     backoff: tuple[timedelta, timedelta] | None = BACKOFF
+    warm_up: timedelta | None = None
     filter: str = ""
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

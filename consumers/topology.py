@@ -27,6 +27,7 @@ NOTIFICATIONS = "alert-notification-service"
 PRODUCTION_SUBSCRIPTIONS = frozenset({RISK_PRICES, RISK_EVENTS, SETTLEMENT_EVENTS, NOTIFICATIONS})
 
 PATIENCE_S = 20.0
+WARM_UP = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,16 @@ def durable(
 
 
 def ephemeral(prefix: str, topic: str, replica_id: str) -> SubscriptionSpec:
-    """A replica's own subscription: it sees every message, and is gone a day after the replica."""
+    """A replica's own subscription: it sees every message, from an hour back when it is new, and is
+    gone a day after the replica.
+    """
     return SubscriptionSpec(
         name=f"{prefix}.{topic}.{replica_id}",
         topic=topic,
         dead_letter=False,
         expiration=timedelta(days=1),
         retention=timedelta(days=1),
+        warm_up=WARM_UP,
         backoff=None,
         labels={"kind": "ephemeral"},
     )

@@ -263,6 +263,7 @@ class Due:
     at: datetime
     alert: MarginAlert
     record: AlertRecord | None = None
+    baseline: bool = False  # found at the first look at the book, not by a change
 
 
 @dataclass(frozen=True, slots=True)
