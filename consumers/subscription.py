@@ -13,8 +13,8 @@ class SubscriptionSpec:
     """A subscription as it should be. `expiration` None: it never expires.
 
     With `dead_letter`, what fails `attempts` times goes to the topic `<name>.dead`. `backoff` None:
-    what was not acknowledged comes again at once. `warm_up`: a subscription just created begins this
-    far back, as far as its topic remembers.
+    what was not acknowledged comes again at once. `warm_up`: a subscription just created begins
+    this far back, as far as its topic remembers.
     """
 
     name: str
