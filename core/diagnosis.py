@@ -13,7 +13,7 @@ from enum import StrEnum
 from core.margin import floor_score
 from core.policy import Status
 from core.staleness import Freshness
-from core.wording import ages, plural
+from core.wording import MINUS, ages, plural
 
 
 class Level(StrEnum):
@@ -220,4 +220,4 @@ def _worst_text(s: Signals) -> str:
 
 
 def _at(score: Decimal | None) -> str:
-    return "" if score is None else f" at {floor_score(score)} %"
+    return "" if score is None else f" at {floor_score(score).replace('-', MINUS)} %"

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+MINUS = "\u2212"
+
 
 def ages(age: timedelta) -> str:
     """A duration as the screens write it: `12 s`, `3 min 40 s`, `2 h 30 min`, `3 d 4 h`.
@@ -9,7 +11,7 @@ def ages(age: timedelta) -> str:
     Below zero (clocks that disagree) it keeps its sign, so that a skew is seen.
     """
     total = int(age.total_seconds())
-    sign, total = ("\u2212", -total) if total < 0 else ("", total)
+    sign, total = (MINUS, -total) if total < 0 else ("", total)
     if total < 60:
         return f"{sign}{total} s"
     if total < 3600:
