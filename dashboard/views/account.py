@@ -41,10 +41,10 @@ def _live() -> None:
     left, right = st.columns([53, 47], gap="small")
     with left:
         components.board("account-why", account_ledger.board(picture, found))
+        components.board("account-history", account_history.board(picture, user_id))
     with right:
         _cures(runtime, picture, found)
         components.board("account-triggers", account_levels.triggers(picture, found))
-    components.board("account-history", account_history.board(picture, user_id))
 
 
 def _unknown(picture: Picture, user_id: str) -> None:

@@ -16,7 +16,8 @@ Event = tuple[datetime, Row]
 def board(picture: Picture, user_id: str) -> Board:
     """The history of an account as far as this control room remembers it."""
     events = sorted(_events(picture, user_id), key=lambda event: event[0], reverse=True)
-    rows = [row for _, row in events[:MOST]]
+    width = 6 if picture.prices.market.replay else 5
+    rows = [Row(row.cells[:width], look=row.look) for _, row in events[:MOST]]
     say = None
     if not rows:
         say = cells.Say(
@@ -25,7 +26,7 @@ def board(picture: Picture, user_id: str) -> Board:
         )
     return Board(
         title="History",
-        sub="changes of status by our own score, alerts of the pipeline, escrows",
+        sub="our own scores, the pipeline's alerts, escrows",
         end=[cells.text(plural(len(events), "event"))] if events else [],
         columns=(
             Column("UTC", "t2"),
@@ -33,7 +34,7 @@ def board(picture: Picture, user_id: str) -> Board:
             Column(None),
             Column("Score, %", "r"),
             Column("Cause, or who was told", "gap"),
-            Column("Market time", "r t2"),
+            *([Column("Market time", "r t2")] if picture.prices.market.replay else []),
         ),
         rows=rows,
         say=say,

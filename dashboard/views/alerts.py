@@ -14,7 +14,7 @@ def render() -> None:
     """The page: what is, on the left; a test, on the right."""
     if components.running() is None:
         return
-    left, right = st.columns([58, 42], gap="small")
+    left, right = st.columns([60, 40], gap="small")
     with left:
         _live()
     with right:

@@ -99,14 +99,14 @@ def _delivered(record: AlertRecord) -> Cell:
 
 def _test_row(run: TestRun, now: datetime) -> Row:
     state = run.state(now)
-    words = {RunState.PASS: "test sink only", RunState.LATE: "test sink, late"}
+    words = {RunState.PASS: "sink only, not counted", RunState.LATE: "sink, late, not counted"}
     return Row(
         [
             cells.mono(run.alert.user_id),
             "[TEST]",
             floored(run.alert.health_score, 2),
             moment(run.built_at, now),
-            "not counted",
+            "",
             cells.state(state.value, shown=words.get(state, state.value)),
             cells.age(run.built_at),
         ],
@@ -147,7 +147,7 @@ def run_board(run: TestRun | None, picture: Picture, title: str, none: str) -> B
         sub=f"{run.test_id}, {moment(run.built_at, picture.at)} UTC",
         end=[cells.pill(state.value, words)],
         columns=(Column(None, "", "150px"), Column(None)),
-        rows=_hops(hops, run.timeout),
+        rows=_hops(hops, run),
         foot=[cells.text(run.error)] if run.error else (),
         dense=True,
         alt=f"{title}, hop by hop",
@@ -155,27 +155,33 @@ def run_board(run: TestRun | None, picture: Picture, title: str, none: str) -> B
     )
 
 
-def _hops(hops: Sequence[Hop], timeout: timedelta) -> list[Row]:
-    scale = sum(hop.ms for hop in hops if hop.ms is not None and hop.ms > 0) or 1.0
-    rows, start, missing = [], 0.0, False
+def _hops(hops: Sequence[Hop], run: TestRun) -> list[Row]:
+    """Each bar ends where the hop was reached, on one scale from built to the last of them."""
+    reached = [_ms(run.built_at, hop.at) for hop in hops if hop.at is not None]
+    scale = max(*reached, 1.0)
+    rows, missing = [], False
     for hop in hops:
-        if hop.ms is None:
-            bar, state = _not_reached(hop, timeout, first=not missing), hop.state.value
+        state = hop.state.value
+        if hop.at is None or hop.ms is None:
+            bar = _not_reached(hop, run.timeout, first=not missing)
             state = "NO_DATA" if missing else state
             missing = True
         else:
-            width = max(0.0, hop.ms) / scale
+            end, took = _ms(run.built_at, hop.at), max(0.0, hop.ms)
             ink = "" if hop.state is RunState.PASS else "warn"
-            bar, state = cells.hop(_took(hop.ms), start, round(width, 4), ink), hop.state.value
-            start += width
+            bar = cells.hop(_took(hop.ms, end), (end - took) / scale, round(took / scale, 4), ink)
         name = cells.text(hop.name)
         rows.append(Row([cells.sequence({"v": "", "g": state, "s": tone(state)}, name), bar]))
     return rows
 
 
-def _took(ms: float) -> str:
-    """Two receivers hear of it side by side: the one named later may be the earlier."""
-    return milliseconds(ms) if ms >= 0 else f"{milliseconds(-ms)} before"
+def _ms(begin: datetime, end: datetime) -> float:
+    return (end - begin).total_seconds() * 1000
+
+
+def _took(ms: float, since_built: float) -> str:
+    """Two receivers hear of it side by side: the one named later may well be the earlier."""
+    return milliseconds(ms) if ms >= 0 else f"beside it, at {milliseconds(since_built)}"
 
 
 def _not_reached(hop: Hop, timeout: timedelta, *, first: bool) -> Cell:

@@ -20,7 +20,7 @@ COLUMNS = (
     Column("Price, USD", "r"),
     Column("1 h", "r t2"),
     Column("24 h", "r t2"),
-    Column("Last hour", "gap"),
+    Column("Up to 1 h", "gap"),
     Column("Age", "r"),
     Column("Age against heartbeat", "gap"),
     Column("Published, UTC", "r"),
@@ -90,7 +90,8 @@ def _cells(quote: Quote, market: datetime) -> list[Cell]:
     now = epoch_ms(market)
     latest = float(held.price)
     stale = quote.freshness not in (Freshness.FRESH, Freshness.LATE)
-    line = unit(quote.history, now - epoch_delta(HOUR), now, epoch_delta(held.cadence))
+    begin = max(now - epoch_delta(HOUR), quote.history[0][0] if quote.history else 0)
+    line = unit(quote.history, begin, now, epoch_delta(held.cadence))
     late, dead = quote.limits.late.total_seconds(), quote.limits.dead.total_seconds()
     stale_at = quote.limits.stale.total_seconds()
     return [
