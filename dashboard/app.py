@@ -22,9 +22,6 @@ PAGES = (
     ("system", "System", "menu", "Threads, settings, versions."),
 )
 
-st.set_page_config(
-    page_title="Fusion Prime", page_icon=str(HERE / "static" / "icon.svg"), layout="wide"
-)
 st.logo(str(HERE / "static" / "logo.svg"))
 page = st.navigation(
     [
@@ -39,6 +36,11 @@ page = st.navigation(
         for name, title, icon, words in PAGES
     ],
     position="top",
+)
+st.set_page_config(
+    page_title=f"{page.title} \u00b7 Fusion Prime",
+    page_icon=str(HERE / "static" / "icon.svg"),
+    layout="wide",
 )
 verdict_bar()
 page.run()
