@@ -118,7 +118,8 @@ class Desk:
         wall = self._clock.now()
         moment = self._board.moment(wall)
         snapshot, _ = snapshot_of(self._assets, self._board.prices, moment)
-        found = self._evaluator.evaluate(snapshot, moment, wall)
+        # Dated by the prices, not by our clock: whoever scores the same prices gets the same ids.
+        found = self._evaluator.evaluate(snapshot, snapshot.as_of, wall)
         turn.evaluations += 1
         turn.transitions.update(found.transitions)
         turn.incidents.update(found.incidents)

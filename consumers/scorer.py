@@ -124,7 +124,7 @@ class Scorer:
         market = priced.market
         moment = market.as_of if market.replay and market.as_of is not None else wall
         snapshot, freshness = snapshot_of(self._book.assets, priced.assets, moment)
-        valuation = self._shadow.see(snapshot, wall, moment)
+        valuation = self._shadow.see(snapshot, wall, snapshot.as_of)
         if not last:
             return
         alerts = self._alerts.snapshot()
@@ -147,7 +147,7 @@ class Scorer:
             self._gravest(valuation),
             MappingProxyType(freshness),
             self._shadow.transitions(),
-            self._shadow.ledger(alerts, wall),
+            self._shadow.ledger(self._alerts.get, alerts.told, wall),
             not_told,
             MappingProxyType(since),
             (time.perf_counter() - started) * 1000,
@@ -173,7 +173,7 @@ class Scorer:
         self._latest = replace(
             held,
             version=self._count,
-            due=self._shadow.ledger(alerts, wall),
+            due=self._shadow.ledger(self._alerts.get, alerts.told, wall),
             not_told=not_told,
             not_told_since=MappingProxyType(since),
         )

@@ -5,15 +5,15 @@ engine says. Told is what the newest real alert of an account said.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 
 from consumers.evaluation import Evaluator
-from consumers.stores.values import AlertRecord, AlertsSnapshot, Due, Transition
+from consumers.stores.values import AlertRecord, Due, Transition
 from core.alerts import Incident, MarginAlert
 from core.book import STATUS_ORDER, Book, Valuation
 from core.margin import Assessment, assess
@@ -21,6 +21,7 @@ from core.policy import Status
 from core.portfolio import PriceSnapshot
 
 KEPT = 500
+LEDGER = 20_000
 WINDOW = timedelta(minutes=60)
 BANDS = (Status.WARNING, Status.MARGIN_CALL, Status.LIQUIDATION)
 _GRAVITY = {s: i for i, s in enumerate((*STATUS_ORDER[3::-1],))}  # HEALTHY 0 .. LIQUIDATION 3
@@ -34,7 +35,9 @@ class Shadow:
         self._grace = grace
         self._evaluator = Evaluator(book, {})
         self._transitions: deque[Transition] = deque(maxlen=KEPT)
-        self._due: deque[Due] = deque(maxlen=KEPT)
+        self._due: dict[int, Due] = {}  # by number, oldest first
+        self._unsettled: set[int] = set()
+        self._count = 0
         self._owed: dict[str, datetime] = {}
 
     def remember(self, told: Mapping[str, AlertRecord]) -> None:
@@ -49,7 +52,7 @@ class Shadow:
         before = self._evaluator.before
         found = self._evaluator.evaluate(prices, market_time, at)
         for alert in found.alerts:
-            self._due.appendleft(Due(at, alert, baseline=before is None))
+            self._owe(alert, at, baseline=before is None)
         if before is not None:
             for index in found.valuation.movers(before):
                 self._note(self._book.users[int(index)], before, found.valuation, at, market_time)
@@ -69,20 +72,38 @@ class Shadow:
         """Changes of status by our own score, newest first."""
         return tuple(self._transitions)
 
-    def ledger(self, alerts: AlertsSnapshot, now: datetime) -> tuple[Due, ...]:
-        """Alerts due in the last hour, newest first, each with the record that came for it."""
-        by_id = {r.alert.event_id: r for r in alerts.records}
-        by_user: dict[str, list[AlertRecord]] = {}
-        for record in alerts.records:
-            by_user.setdefault(record.alert.user_id, []).append(record)
-        ledger = []
-        for due in self._due:
-            if now - due.at > WINDOW:
-                break
-            alert = due.alert
-            came = by_id.get(alert.event_id) or _came(by_user.get(alert.user_id, []), due)
-            ledger.append(replace(due, record=came))
-        return tuple(ledger)
+    def ledger(
+        self,
+        find: Callable[[str], AlertRecord | None],
+        told: Mapping[str, AlertRecord],
+        now: datetime,
+    ) -> tuple[Due, ...]:
+        """Alerts due in the last hour, newest first, each with the record that came for it.
+
+        `find` looks an alert up by its event id; `told` is the newest of each account.
+        """
+        self._forget(now)
+        for number in tuple(self._unsettled):
+            due = self._due[number]
+            came = find(due.alert.event_id) or _came(told.get(due.alert.user_id), due)
+            if came is not None:
+                self._due[number] = replace(due, record=came)
+                if came.settled:
+                    self._unsettled.discard(number)
+        return tuple(reversed(self._due.values()))
+
+    def _owe(self, alert: MarginAlert, at: datetime, *, baseline: bool) -> None:
+        self._count += 1
+        self._due[self._count] = Due(at, alert, baseline=baseline)
+        self._unsettled.add(self._count)
+
+    def _forget(self, now: datetime) -> None:
+        while self._due:
+            number, due = next(iter(self._due.items()))
+            if len(self._due) <= LEDGER and now - due.at <= WINDOW:
+                return
+            del self._due[number]
+            self._unsettled.discard(number)
 
     def not_told(
         self, valuation: Valuation, told: Mapping[str, AlertRecord], now: datetime
@@ -120,17 +141,15 @@ def _code(status: Status) -> int:
     return STATUS_ORDER.index(status)
 
 
-def _came(records: list[AlertRecord], due: Due) -> AlertRecord | None:
+def _came(newest: AlertRecord | None, due: Due) -> AlertRecord | None:
     """The alert that came for this transition under another id: same account, same status.
 
     What the first look at the book found due may have been told at any time before it.
     """
-    earliest = datetime.min.replace(tzinfo=UTC) if due.baseline else due.at - timedelta(seconds=60)
-    for record in records:
-        alert: MarginAlert = record.alert
-        if alert.status is due.alert.status and alert.timestamp >= earliest and not alert.test:
-            return record
-    return None
+    if newest is None or newest.alert.status is not due.alert.status:
+        return None
+    recent = newest.alert.timestamp >= due.at - timedelta(seconds=60)
+    return newest if recent or due.baseline else None
 
 
 def cause(before: Assessment, after: Assessment) -> str:

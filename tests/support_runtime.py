@@ -144,7 +144,7 @@ class SampleRuntime:
             min(scored, key=lambda a: a.score or Decimal(0)),
             freshness,
             shadow.transitions(),
-            shadow.ledger(self.alerts.snapshot(), NOW),
+            shadow.ledger(self.alerts.get, self.alerts.snapshot().told, NOW),
             (),
             {},
             1.2,

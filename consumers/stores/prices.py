@@ -68,7 +68,8 @@ class PriceStore:
         self._round, self._round_seen = tick.round, 0
 
     def _take(self, tick: PriceTick, received: Received) -> None:
-        as_of = tick.replayed_from or tick.timestamp
+        # a producer's clock that runs ahead must not lock out the prices that follow
+        as_of = tick.replayed_from or min(tick.timestamp, received.publish_time)
         old = self._assets.get(tick.asset)
         if old is not None and (as_of, received.message_id) <= (old.as_of, old.received.message_id):
             if as_of < old.as_of:

@@ -103,16 +103,16 @@ def test_after_a_restart_what_was_told_is_remembered_and_not_due_again() -> None
     shadow.remember({"ann": record})
     shadow.see(prices("2700"), at(5), at(5))
     store = AlertStore(Versions())
-    assert shadow.ledger(store.snapshot(), at(5)) == ()
+    assert shadow.ledger(store.get, {}, at(5)) == ()
 
 
 def test_the_ledger_finds_the_alert_that_came_for_what_was_due() -> None:
     shadow = Shadow(BOOK, GRACE)
     shadow.see(prices("2700"), at(0), at(0))
     store = AlertStore(Versions())
-    assert [d.record for d in shadow.ledger(store.snapshot(), at(1))] == [None]
+    assert [d.record for d in shadow.ledger(store.get, {}, at(1))] == [None]
     record = told("2700", 0)
     store.apply(record.alert, record.received)
-    (due,) = shadow.ledger(store.snapshot(), at(2))
+    (due,) = shadow.ledger(store.get, {}, at(2))
     assert due.record is not None
     assert due.record.alert.event_id == due.alert.event_id
