@@ -30,6 +30,8 @@ from consumers.worker import WorkerState, WorkerStatus
 
 NAME = "notifier"
 MOST = 200  # alerts delivered with one flush to disk
+BUSY_BATCH = 8  # from this many in the last batch on, it pays to wait for more
+LINGER_S = 0.03
 RETRY_S = 1.0
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS deliveries (event_id TEXT NOT NULL, channel TEXT NOT NULL,"
@@ -73,6 +75,7 @@ class Notifier:
             cadence=None,
         )
         self._queue: queue.SimpleQueue[Due | None] = queue.SimpleQueue()
+        self._busy = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
         self._lock = threading.Lock()
@@ -120,6 +123,8 @@ class Notifier:
         if isinstance(alert, Refused):
             self._count(["quarantined"])
             quarantine(self._journal, incoming, alert.reason)
+        elif self._stop.is_set():
+            incoming.nack()
         else:
             self._queue.put(Due(alert, [incoming]))
 
@@ -143,21 +148,25 @@ class Notifier:
             if not done:
                 _give_back(batch)
                 self._stop.wait(RETRY_S)
+        while left := self._receive(0.0):
+            _give_back(left)
 
-    def _receive(self) -> list[Due]:
+    def _receive(self, timeout: float = 0.5) -> list[Due]:
         """Wait for an alert, then take what waits with it; the same event once."""
         batch: dict[str, Due] = {}
         try:
-            due = self._queue.get(timeout=0.5)
-            while due is not None:
-                held = batch.setdefault(due.alert.event_id, due)
-                if held is not due:
-                    held.messages += due.messages
+            due = self._queue.get(timeout=timeout)
+            if self._busy:
+                self._stop.wait(LINGER_S)
+            while True:
+                if due is not None:
+                    _join(batch, due)
                 if len(batch) >= MOST:
                     break
                 due = self._queue.get_nowait()
         except queue.Empty:
             pass
+        self._busy = len(batch) >= BUSY_BATCH
         return list(batch.values())
 
     def _work(self, batch: Sequence[Due]) -> bool:
@@ -239,6 +248,12 @@ class Notifier:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(_TABLE)
+
+
+def _join(batch: dict[str, Due], due: Due) -> None:
+    held = batch.setdefault(due.alert.event_id, due)
+    if held is not due:
+        held.messages += due.messages
 
 
 def _give_back(batch: Iterable[Due]) -> None:

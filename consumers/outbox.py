@@ -25,7 +25,7 @@ MOST_IN_FLIGHT = 1_000
 FRESH_BROKER = timedelta(minutes=10)  # a broker without memory is told again what is younger
 KEPT = timedelta(days=7)  # published letters, for whoever looks into what was sent
 BACKOFF_S = (0.5, 10.0)
-IDLE_S = 0.5
+MARK_S = 0.2
 _TABLE = """
 CREATE TABLE IF NOT EXISTS outbox (
   seq INTEGER PRIMARY KEY, topic TEXT NOT NULL, key TEXT NOT NULL, data BLOB NOT NULL,
@@ -78,6 +78,7 @@ class Outbox:
         self._error: str | None = None
         self._pause_until, self._pause_s = 0.0, 0.0
         self._stopping = False
+        self._mark_at = 0.0
         self._thread = threading.Thread(target=self._run, name=f"outbox-{topic}", daemon=True)
 
     def start(self, *, fresh_broker: bool = False) -> None:
@@ -144,10 +145,10 @@ class Outbox:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(self._something, IDLE_S)
-                marked, self._acknowledged = self._acknowledged, []
-                letters = [] if self._stopping else self._take()
+                self._changed.wait_for(self._something, MARK_S)
                 stopping = self._stopping
+                letters = [] if stopping else self._take()
+                marked = self._due_marks()
             for letter in letters:
                 self._publish(letter)
             try:
@@ -158,7 +159,16 @@ class Outbox:
                 return
 
     def _something(self) -> bool:
-        return self._stopping or bool(self._acknowledged) or bool(self._waiting and self._open())
+        return self._stopping or bool(self._waiting and self._open())
+
+    def _due_marks(self) -> list[str]:
+        """Acknowledged keys, a few times a second: a mark that is lost costs a repetition only."""
+        now = self._clock.monotonic()
+        if not self._stopping and now < self._mark_at:
+            return []
+        self._mark_at = now + MARK_S
+        marked, self._acknowledged = self._acknowledged, []
+        return marked
 
     def _open(self) -> bool:
         return self._in_flight < MOST_IN_FLIGHT and self._clock.monotonic() >= self._pause_until

@@ -133,6 +133,8 @@ class RiskEngine:
         if isinstance(tick, Refused):
             self._count(quarantined=1)
             quarantine(self._journal, incoming, tick.reason)
+        elif self._stop.is_set():
+            incoming.nack()
         else:
             self._queue.put(PriceMessage(tick, incoming))
 
@@ -172,6 +174,7 @@ class RiskEngine:
                 _give_back(desk.waiting())
                 self._stop.wait(1.0)
                 desk = self._desk = self._recall()
+        self._receive(desk)
         _give_back(desk.waiting())
 
     def _receive(self, desk: Desk) -> None:

@@ -4,8 +4,6 @@ Sizes are log-normal, debts mostly stablecoins, and each account is given the sc
 for: about 85 % HEALTHY, 10 % WARNING, 4 % MARGIN_CALL, 1 % LIQUIDATION of those that owe anything.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
+from consumers.book_source import write_book
 from core.policy import Status
 from core.portfolio import Portfolio
 
@@ -21,8 +20,10 @@ DEBT_IN = ("USDC", "USDT", "DAI", "BUSD", "TUSD")  # nobody here borrows an algo
 SHARES = {Status.WARNING: 0.10, Status.MARGIN_CALL: 0.04, Status.LIQUIDATION: 0.01}
 NO_DEBT_SHARE = 0.02
 CRYPTO_DEBT_SHARE = 0.10  # of those that owe stablecoins: a part of their debt is in crypto
-SHORT_SHARE = 0.30  # of the troubled accounts: stablecoins posted, crypto owed; a fall cures them
-HEALTHY_SHORT_SHARE = 0.05
+# Of the troubled accounts, the short ones: stablecoins posted, crypto owed. A fall cures them.
+# In a replay nobody tops up for ten days, so that fewer may be long and in trouble all the time.
+SHORTS, REPLAY_SHORTS = 0.15, 0.65
+HEALTHY_SHORTS = 0.05
 POPULARITY = {"ETH": 6.0, "BTC": 5.0, "SOL": 3.0, "LUNA": 0.5, "UST": 0.4, "USDC": 0.5, "USDT": 0.4}
 MEDIAN_USD, SPREAD = 24_000.0, 1.4  # collateral of an account: median, and sigma of its logarithm
 SMALLEST_USD, LARGEST_USD = 800.0, 20_000_000.0
@@ -51,43 +52,39 @@ class _Market:
     odds: np.ndarray[tuple[int], np.dtype[np.float64]]
     owed: tuple[str, ...]
     floating: tuple[str, ...]
+    shorts: float
 
 
-def build_book(prices: Mapping[str, Decimal], accounts: int, seed: int) -> tuple[Portfolio, ...]:
+def build_book(
+    prices: Mapping[str, Decimal], accounts: int, seed: int, shorts: float = SHORTS
+) -> tuple[Portfolio, ...]:
     """`accounts` portfolios over the assets of `prices` (USD); the same arguments, the same book.
 
     A market without a stablecoin is given USDC and USDT at 1.00 to borrow.
     """
     rng = np.random.default_rng(seed)
-    market = _market(prices)
+    market = _market(prices, shorts)
     return tuple(
         _account(rng, market, name, status)
         for name, status in zip(_names(accounts), _statuses(rng, accounts), strict=True)
     )
 
 
-def book_text(portfolios: Sequence[Portfolio]) -> str:
-    """The book as `consumers.book_source` reads it: `user_id,side,asset,amount`."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("user_id", "side", "asset", "amount"))
-    for one in portfolios:
-        rows.writerows((one.user_id, "collateral", a, f"{q:f}") for a, q in one.collateral.items())
-        rows.writerows((one.user_id, "borrow", a, f"{q:f}") for a, q in one.borrow.items())
-    return text.getvalue()
-
-
-def ensure_book(path: Path, prices: Mapping[str, Decimal], accounts: int, seed: int) -> bool:
+def ensure_book(
+    path: Path,
+    prices: Mapping[str, Decimal],
+    accounts: int,
+    seed: int,
+    shorts: float = SHORTS,
+) -> bool:
     """Write a demo book to `path` unless one is there, so that a restart keeps it; True if so."""
     if path.exists():
         return False
-    draft = path.with_suffix(".draft")
-    draft.write_text(book_text(build_book(prices, accounts, seed)), encoding="utf-8")
-    draft.replace(path)  # whole or not at all, whenever we are killed
+    write_book(path, build_book(prices, accounts, seed, shorts))
     return True
 
 
-def _market(prices: Mapping[str, Decimal]) -> _Market:
+def _market(prices: Mapping[str, Decimal], shorts: float) -> _Market:
     par = {asset: Decimal("1.00") for asset in ("USDC", "USDT") if asset not in prices}
     known = {**prices, **par}
     posted = tuple(sorted(known))
@@ -97,6 +94,7 @@ def _market(prices: Mapping[str, Decimal]) -> _Market:
         posted=posted,
         odds=odds / odds.sum(),
         owed=tuple(asset for asset in DEBT_IN if asset in known),
+        shorts=shorts,
         floating=tuple(a for a in ("BTC", "ETH", "SOL", "LINK") if a in known),
     )
 
@@ -120,7 +118,7 @@ def _statuses(rng: Generator, count: int) -> list[Status]:
 
 def _account(rng: Generator, market: _Market, name: str, status: Status) -> Portfolio:
     size = float(np.clip(MEDIAN_USD * rng.lognormal(0.0, SPREAD), SMALLEST_USD, LARGEST_USD))
-    short = rng.random() < (HEALTHY_SHORT_SHARE if status is Status.HEALTHY else SHORT_SHARE)
+    short = rng.random() < (HEALTHY_SHORTS if status is Status.HEALTHY else market.shorts)
     short = short and status is not Status.NO_DEBT and bool(market.floating)
     assets = [str(rng.choice(market.owed))] if short else _posted(rng, market)
     collateral = _amounts(rng, market, assets, Decimal(repr(size)))
@@ -141,7 +139,7 @@ def _posted(rng: Generator, market: _Market) -> list[str]:
 def _score(rng: Generator, status: Status) -> float:
     """A health score, in percent, inside the band of `status`."""
     if status is Status.HEALTHY:
-        return round(51.5 + min(180.0 * float(rng.lognormal(0.0, 0.9)), 3_000.0), 2)
+        return round(51.5 + min(220.0 * float(rng.lognormal(0.0, 0.8)), 3_000.0), 2)
     return round(float(rng.uniform(*BANDS[status])), 2)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from decimal import Decimal
 
 import orjson
 
@@ -33,10 +32,6 @@ class SimulatedSource:
         self._market = SimulatedMarket(seed, regime, state)
         self._regime = regime
         self._interval_s = interval_s
-
-    def first_prices(self) -> dict[str, Decimal]:
-        """The listed prices: the level at which a demo book is made."""
-        return {one.asset: one.price for one in self._market.listings}
 
     def rounds(self) -> Iterator[PriceRound]:
         """The first at once, then on the interval."""
@@ -77,10 +72,6 @@ class ReplaySource:
         self._replay = replay
         self._speed = speed
         self._done = int(reached) if reached is not None and reached.isdecimal() else 0
-
-    def first_prices(self) -> dict[str, Decimal]:
-        """The first price of each asset in the file."""
-        return self._replay.first_prices()
 
     def rounds(self) -> Iterator[PriceRound]:
         """The rest of the file."""

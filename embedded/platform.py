@@ -1,0 +1,183 @@
+"""The platform of one machine: every worker, one connection and one journal."""
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+
+import structlog
+
+from consumers import incidents, progress
+from consumers.clock import Clock
+from consumers.journal import Journal
+from consumers.notifier import NAME as NOTIFIER
+from consumers.notifier import Notifier
+from consumers.oracle import NAME as ORACLE
+from consumers.oracle import Oracle
+from consumers.pubsub import PubSub
+from consumers.risk_engine import RiskEngine
+from consumers.settings import Settings
+from consumers.settlement import NAME as SETTLEMENT
+from consumers.settlement import SettlementConsumer
+from consumers.topology import provision
+from consumers.worker import Worker, WorkerStatus
+from core.book import Book
+from embedded.opening import Opening, open_market, price_source
+from embedded.relayer import NAME as RELAYER
+from embedded.relayer import Relayer
+
+RISK_ENGINE = incidents.NAME
+WORKERS = (
+    NOTIFIER,
+    SETTLEMENT,
+    RISK_ENGINE,
+    RELAYER,
+    ORACLE,
+)  # who listens starts before who speaks
+JOURNAL = "platform.db"
+log = structlog.get_logger(__name__)
+
+
+class SimulationRefusedError(RuntimeError):
+    """A simulated worker was asked for where real prices and escrows are."""
+
+    def __init__(self, name: str, environment: str) -> None:
+        super().__init__(f"{name}: nothing is simulated in the {environment} environment")
+
+
+class Platform:
+    """Chosen workers over one journal and one connection. Start and stop once, from one thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        workers: Collection[str] = WORKERS,
+        fresh_broker: bool = False,
+        resume: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._names = tuple(name for name in WORKERS if name in workers)
+        self._fresh_broker = fresh_broker
+        self._resume = resume
+        self._journal = Journal(settings.data_dir / JOURNAL, clock)
+        self._pubsub = PubSub(settings.project, settings.emulator_host, clock)
+        self._publisher = self._pubsub.publisher()
+        self._started: list[Worker] = []
+        self.oracle: Oracle | None = None
+        self.risk_engine: RiskEngine | None = None
+        for name in self._names:
+            if name in (ORACLE, RELAYER) and settings.environment != "embedded":
+                raise SimulationRefusedError(name, settings.environment)
+
+    def start(self) -> None:
+        """Provision, open the journal, start the workers; all of them, or none and the error."""
+        opening = open_market(self._settings, self._clock.now())
+        if self._settings.embedded:
+            provision(
+                self._pubsub,
+                price_subscription=self._settings.price_subscription,
+                alert_subscription=self._settings.alert_subscription,
+            )
+        self._journal.start()
+        try:
+            for name in self._names:
+                worker = self._makers(opening)[name]()
+                self._started.append(worker)
+                worker.start()
+        except BaseException:
+            self.stop()
+            raise
+        log.info("platform_started", workers=list(self._names), accounts=len(opening.book))
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Who speaks first, then who listens, all together; the journal last."""
+        stopping = [
+            threading.Thread(target=worker.stop, args=(timeout,), name="stopping", daemon=True)
+            for worker in reversed(self._started)
+        ]
+        for thread in stopping:
+            thread.start()
+        end = self._clock.monotonic() + timeout
+        for thread in stopping:
+            thread.join(max(0.1, end - self._clock.monotonic()))
+        self._publisher.close(1.0)
+        self._journal.stop(2.0)
+        self._pubsub.close()
+        log.info("platform_stopped")
+
+    def status(self) -> tuple[WorkerStatus, ...]:
+        """Each worker's, in the order of `WORKERS`."""
+        return tuple(worker.status() for worker in self._started)
+
+    @property
+    def published(self) -> Mapping[str, int]:
+        """Messages the broker acknowledged, by topic."""
+        return self._publisher.counts
+
+    def _makers(self, opening: Opening) -> Mapping[str, Callable[[], Worker]]:
+        return {
+            NOTIFIER: self._notifier,
+            SETTLEMENT: self._settlement,
+            RISK_ENGINE: lambda: self._risk_engine(opening.book),
+            RELAYER: lambda: self._relayer(opening.book),
+            ORACLE: lambda: self._oracle(opening),
+        }
+
+    def _notifier(self) -> Worker:
+        return Notifier(
+            settings=self._settings,
+            pubsub=self._pubsub,
+            publisher=self._publisher,
+            journal=self._journal,
+            clock=self._clock,
+            fresh_broker=self._fresh_broker,
+        )
+
+    def _settlement(self) -> Worker:
+        return SettlementConsumer(pubsub=self._pubsub, journal=self._journal, clock=self._clock)
+
+    def _risk_engine(self, book: Book) -> Worker:
+        self.risk_engine = RiskEngine(
+            settings=self._settings,
+            pubsub=self._pubsub,
+            publisher=self._publisher,
+            journal=self._journal,
+            clock=self._clock,
+            book=book,
+            fresh_broker=self._fresh_broker,
+        )
+        return self.risk_engine
+
+    def _relayer(self, book: Book) -> Worker:
+        return Relayer(
+            accounts=_payers(book),
+            seed=self._settings.market_seed,
+            interval_s=self._settings.settlement_interval_s,
+            publisher=self._publisher,
+            clock=self._clock,
+        )
+
+    def _oracle(self, opening: Opening) -> Worker:
+        scored = (
+            progress.reached(self._journal, RISK_ENGINE) if RISK_ENGINE in self._names else None
+        )
+        self.oracle = Oracle(
+            source=price_source(
+                self._settings,
+                opening,
+                published=progress.reached(self._journal, ORACLE),
+                scored=scored,
+                resume=self._resume,
+            ),
+            publisher=self._publisher,
+            journal=self._journal,
+            clock=self._clock,
+        )
+        return self.oracle
+
+
+def _payers(book: Book) -> tuple[str, ...]:
+    """Accounts an escrow in ETH may be between: those that post ETH, else all."""
+    holding = tuple(user for user in book.users if "ETH" in book.portfolio(user).collateral)
+    return holding if len(holding) > 1 else book.users
