@@ -1,18 +1,21 @@
 """The control room's own figures for Prometheus, read from one picture at each scrape."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from consumers.picture import Picture
 from core.book import STATUS_ORDER
 from core.diagnosis import Level
 
+if TYPE_CHECKING:
+    from consumers.picture import Picture
 
-def exposition(picture: Picture, *, readers: int) -> tuple[bytes, str]:
+
+def exposition(picture: "Picture", *, readers: int) -> tuple[bytes, str]:
     """The text and its media type."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(PictureCollector(picture, readers))
@@ -22,7 +25,7 @@ def exposition(picture: Picture, *, readers: int) -> tuple[bytes, str]:
 class PictureCollector(Collector):
     """One picture as metrics. What is unknown has no sample: a zero is only ever measured."""
 
-    def __init__(self, picture: Picture, readers: int) -> None:
+    def __init__(self, picture: "Picture", readers: int) -> None:
         self._p = picture
         self._readers = readers
 

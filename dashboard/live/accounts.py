@@ -1,9 +1,8 @@
 """The table of accounts: nearest to the next band, or in an incident those who were not told."""
 
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from consumers.picture import Picture
 from consumers.stores.values import AlertsSnapshot, ScoresSnapshot
 from core.exact import CONTEXT, HUNDRED, ONE, quotient
 from core.margin import Assessment, floor_score
@@ -11,11 +10,14 @@ from core.policy import Policy, Status, coverage
 from core.wording import plural
 from dashboard.live import figures
 
+if TYPE_CHECKING:
+    from consumers.picture import Picture
+
 ROWS = 28
 RULER_TOP = 80  # the ruler ends here; whatever is above sits at its end
 
 
-def build(p: Picture) -> dict[str, Any]:
+def build(p: "Picture") -> dict[str, Any]:
     """The section; `mode` is nearest, not_told or empty."""
     scores = p.scores
     if scores is None:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from consumers.picture import Picture
 from consumers.stores.values import SubscriptionBacklog
 from core.staleness import Limits, limits
 from core.wording import plural
 from dashboard.live.figures import Span, age, text
+
+if TYPE_CHECKING:
+    from consumers.picture import Picture
 
 UNSEEN_PERIODS = 4  # polls without a sample before the last one counts for nothing
 
@@ -22,7 +25,7 @@ class Reading:
     why: str = ""
 
 
-def read(p: Picture, subscription: str) -> Reading:
+def read(p: "Picture", subscription: str) -> Reading:
     """The state of whoever reads this subscription."""
     held = p.backlogs.subscriptions.get(subscription)
     if held is None or held.backlog is None:
@@ -52,7 +55,7 @@ def judge(held: SubscriptionBacklog, now: datetime, bounds: Limits) -> Reading:
     return Reading("WARN" if _never_fell(held) or oldest > bounds.dead else "OK", foot)
 
 
-def owed(p: Picture) -> Reading | None:
+def owed(p: "Picture") -> Reading | None:
     """The risk engine as its silence shows it: alerts due by our own score that never came."""
     if p.verdict.code != "not_told" or p.scores is None:
         return None
@@ -61,7 +64,7 @@ def owed(p: Picture) -> Reading | None:
     return Reading("STALL", foot, f"{missing:,} due, none published")
 
 
-def unreceipted(p: Picture) -> Reading | None:
+def unreceipted(p: "Picture") -> Reading | None:
     """The notifier as its silence shows it: alerts published for which no receipt came."""
     if p.verdict.code != "notifier_silent":
         return None

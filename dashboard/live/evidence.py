@@ -1,15 +1,18 @@
 """What proves that alerts reach people: the last test that came back, or the last real delivery."""
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from consumers.picture import Picture
 from consumers.stores.values import RunState, TestRun
 from dashboard.live.figures import Span, age, state, text
+
+if TYPE_CHECKING:
+    from consumers.picture import Picture
 
 WINDOW = timedelta(minutes=60)
 
 
-def delivery(p: Picture) -> tuple[str, datetime | None, tuple[Span, ...]]:
+def delivery(p: "Picture") -> tuple[str, datetime | None, tuple[Span, ...]]:
     """State, moment and words of the newest proof: PASS, LOST, WARN, OK or NO_DATA."""
     waiting = [r for r in p.alerts.records if not r.settled and not r.alert.test]
     if p.verdict.code == "notifier_silent" and waiting:
@@ -24,7 +27,7 @@ def delivery(p: Picture) -> tuple[str, datetime | None, tuple[Span, ...]]:
     return "NO_DATA", None, (state("NO_DATA"), text(" · never proven"))
 
 
-def note(p: Picture) -> str:
+def note(p: "Picture") -> str:
     """The word under the age of the alert path in the verdict bar."""
     found, at, _ = delivery(p)
     if p.verdict.code == "notifier_silent":
@@ -36,7 +39,7 @@ def note(p: Picture) -> str:
     )
 
 
-def alerts_in_window(p: Picture) -> int:
+def alerts_in_window(p: "Picture") -> int:
     """Real alerts received within the last hour."""
     return sum(
         1 for r in p.alerts.records if not r.alert.test and p.at - r.received.received_at <= WINDOW
@@ -53,7 +56,7 @@ def _proven(run: TestRun, now: datetime) -> tuple[str, datetime, tuple[Span, ...
     return "LOST", at, (state("LOST"), text(f" · test lost at {run.lost_at(now) or '?'}"))
 
 
-def _last_delivery(p: Picture) -> datetime | None:
+def _last_delivery(p: "Picture") -> datetime | None:
     times = (
         receipt.delivered_at
         for r in p.alerts.records

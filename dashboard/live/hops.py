@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from consumers.picture import Picture
 from consumers.stores.values import AlertRecord
 from dashboard.live.figures import milliseconds
+
+if TYPE_CHECKING:
+    from consumers.picture import Picture
 
 NEWEST = 50
 
@@ -30,7 +33,7 @@ def between(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds() * 1000
 
 
-def oracle(p: Picture) -> Hop:
+def oracle(p: "Picture") -> Hop:
     """Producer's timestamp to broker, of the newest price of each asset."""
     held = p.prices.assets.values()
     return _hop(
@@ -39,7 +42,7 @@ def oracle(p: Picture) -> Hop:
     )
 
 
-def to_consumer(p: Picture, topic: str) -> Hop:
+def to_consumer(p: "Picture", topic: str) -> Hop:
     """Broker to this control room's own feed, which reads beside the consumer shown next."""
     latency = p.latency.get(topic)
     return _hop(
@@ -48,7 +51,7 @@ def to_consumer(p: Picture, topic: str) -> Hop:
     )
 
 
-def engine(p: Picture) -> Hop:
+def engine(p: "Picture") -> Hop:
     """Alert made to alert published."""
     return _hop(
         p95(between(r.alert.timestamp, r.received.publish_time) for r in real(p)),
@@ -56,7 +59,7 @@ def engine(p: Picture) -> Hop:
     )
 
 
-def notifier(p: Picture) -> Hop:
+def notifier(p: "Picture") -> Hop:
     """Alert published to notifier received, as its receipts say."""
     return _hop(
         p95(
@@ -68,12 +71,12 @@ def notifier(p: Picture) -> Hop:
     )
 
 
-def sink(p: Picture) -> Hop:
+def sink(p: "Picture") -> Hop:
     """Notifier received to delivered."""
     return _hop(delivered(p), "from the notifier to the delivery, p95 of the newest alerts")
 
 
-def delivered(p: Picture) -> float | None:
+def delivered(p: "Picture") -> float | None:
     """Milliseconds from the notifier's receipt of an alert to its delivery, p95."""
     return p95(
         between(receipt.received_at, receipt.delivered_at)
@@ -83,7 +86,7 @@ def delivered(p: Picture) -> float | None:
     )
 
 
-def real(p: Picture) -> list[AlertRecord]:
+def real(p: "Picture") -> list[AlertRecord]:
     """The newest alerts that are no tests."""
     return [r for r in p.alerts.records if not r.alert.test][:NEWEST]
 

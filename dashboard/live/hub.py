@@ -11,16 +11,18 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 import structlog
 
 from consumers.clock import Clock
-from consumers.picture import Picture
 from dashboard.live import payload
 from dashboard.live.figures import epoch_ms
 from dashboard.live.payload import BoardBuilder
+
+if TYPE_CHECKING:
+    from consumers.picture import Picture
 
 PERIOD_S = 0.25
 BEAT_S = 1.5
@@ -39,7 +41,7 @@ class Seen(Protocol):
     def price_history(self, asset: str, window: timedelta) -> tuple[tuple[int, float], ...]:
         """(epoch ms in market time, USD), oldest first."""
 
-    def picture(self) -> Picture:
+    def picture(self) -> "Picture":
         """The present picture."""
 
     def wait(self, version: int, timeout: float) -> int:
@@ -152,7 +154,7 @@ class Hub:
             version = runtime.wait(version, 1.0)
             self._stop.wait(max(0.0, due - time.monotonic()))
 
-    def _encode(self, picture: Picture, builder: BoardBuilder) -> None:
+    def _encode(self, picture: "Picture", builder: BoardBuilder) -> None:
         """Make the next board, if anything on it changed."""
         built = builder.build(picture, time.monotonic())
         clock = payload.market(picture)

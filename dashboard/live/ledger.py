@@ -1,17 +1,19 @@
 """What was due against what was done, and who changed band."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from consumers.picture import Picture
 from consumers.stores.values import AlertRecord, Due
 from core.margin import floor_score
 from dashboard.live import figures, hops
 
+if TYPE_CHECKING:
+    from consumers.picture import Picture
+
 CHANGES = 60
 
 
-def due(p: Picture) -> dict[str, Any]:
+def due(p: "Picture") -> dict[str, Any]:
     """Four counts over the same alerts: due by our own score, published, received, delivered."""
     ledger = () if p.scores is None else p.scores.due
     came = [d.record for d in ledger if d.record is not None]
@@ -33,7 +35,7 @@ def due(p: Picture) -> dict[str, Any]:
     }
 
 
-def changes(p: Picture) -> dict[str, Any]:
+def changes(p: "Picture") -> dict[str, Any]:
     """The newest transitions; the browser knows which of them its reader has seen."""
     scores = p.scores
     if scores is None:
@@ -75,7 +77,7 @@ def _cell(k: str, of: int, n: int, words: str | None, *, bad: bool = False) -> d
     }
 
 
-def _p95(p: Picture) -> str:
+def _p95(p: "Picture") -> str:
     value = hops.delivered(p)
     return "0 missing" if value is None else f"p95 {figures.milliseconds(value)}"
 

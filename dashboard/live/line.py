@@ -7,14 +7,16 @@ not judged but marked as beyond the break.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from consumers.picture import Picture
 from core.staleness import Freshness, judge, limits
 from core.wording import ages, plural
 from dashboard.live import consumer, evidence, hops
 from dashboard.live.figures import Span, age, rate, state, text
 from dashboard.live.hops import Hop
+
+if TYPE_CHECKING:
+    from consumers.picture import Picture
 
 PRICES = "market.prices.v1"
 SETTLEMENTS = "settlement.events.v1"
@@ -41,7 +43,7 @@ class Station:
     topic: bool = False
 
 
-def rows(p: Picture) -> list[dict[str, Any]]:
+def rows(p: "Picture") -> list[dict[str, Any]]:
     """Both rows, ready to be sent."""
     return [
         {"name": ["Price to", "notification"], "stations": _marked(_to_people(p), p)},
@@ -54,7 +56,7 @@ def culprits(row: Sequence[dict[str, Any]]) -> int:
     return sum(1 for s in row if s["down"])
 
 
-def _marked(stations: Sequence[Station], p: Picture) -> list[dict[str, Any]]:
+def _marked(stations: Sequence[Station], p: "Picture") -> list[dict[str, Any]]:
     """Name the culprits, darken what they feed, break the line that leads to them."""
     down: list[bool] = []
     blind = not p.channel.connected
@@ -93,7 +95,7 @@ def _foot(s: Station, *, down: bool) -> list[Span]:
     return list(s.foot)
 
 
-def _to_people(p: Picture) -> list[Station]:
+def _to_people(p: "Picture") -> list[Station]:
     settings = p.settings
     alert_count = evidence.alerts_in_window(p)
     people_state, _, people_foot = evidence.delivery(p)
@@ -139,7 +141,7 @@ def _to_people(p: Picture) -> list[Station]:
     ]
 
 
-def _to_book(p: Picture) -> list[Station]:
+def _to_book(p: "Picture") -> list[Station]:
     scores = p.scores
     accounts = "no account scored yet" if scores is None else plural(len(scores.book), "account")
     faults = f", {plural(len(p.book_faults), 'row')} refused" if p.book_faults else ""
@@ -159,7 +161,7 @@ def _to_book(p: Picture) -> list[Station]:
     ]
 
 
-def _oracle(p: Picture) -> Station:
+def _oracle(p: "Picture") -> Station:
     """Judged by its newest price, on the market's own clock."""
     market = p.prices.market
     newest = max(p.prices.assets.values(), key=lambda a: a.as_of, default=None)
@@ -188,7 +190,7 @@ def pace_of(every: timedelta) -> str:
     return ages(every)
 
 
-def _relayer(p: Picture) -> Station:
+def _relayer(p: "Picture") -> Station:
     """Settlements come when they come: silence alone is no fault here."""
     newest = p.escrows.events[0][1].received_at if p.escrows.events else None
     foot: tuple[Span, ...] = (
@@ -199,13 +201,13 @@ def _relayer(p: Picture) -> Station:
     return Station("relayer", "Escrow relayer", "OK" if newest else "NO_DATA", foot)
 
 
-def _topic(name: str, p: Picture, hop: Hop, *, fed_by: int) -> Station:
+def _topic(name: str, p: "Picture", hop: Hop, *, fed_by: int) -> Station:
     foot = (text(rate(p.rates.get(name))),)
     return Station(name, name, "TOPIC", foot, fed_by, topic=True, hop=hop)
 
 
 def _consumer(
-    p: Picture,
+    p: "Picture",
     key: str,
     title: str,
     subscription: str,
@@ -222,7 +224,7 @@ def _consumer(
     return Station(key, title, reading.state, foot, fed_by, why=reading.why, hop=hop)
 
 
-def _control_room(p: Picture) -> Station:
+def _control_room(p: "Picture") -> Station:
     """This process: its channel, its feeds, its journal."""
     broken = next((f for f in p.feeds if str(f.state) in ("denied", "missing", "stopped")), None)
     checks: tuple[tuple[bool, Callable[[], tuple[Span, ...]]], ...] = (

@@ -5,9 +5,8 @@ Ages are not in it, only the moments they are counted from.
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from consumers.picture import Picture
 from consumers.stores.values import ScoresSnapshot
 from core.book import STATUS_ORDER
 from core.policy import Status
@@ -15,6 +14,9 @@ from core.staleness import Freshness, judge, limits
 from dashboard.live import accounts, evidence, figures, ledger, line
 from dashboard.live.book import BookSection
 from dashboard.live.strip import History, Strip, oldest, short
+
+if TYPE_CHECKING:
+    from consumers.picture import Picture
 
 SECTIONS = ("verdict", "line", "tiles", "strip", "accounts", "due", "changes", "book")
 RECENT = timedelta(minutes=10)
@@ -29,7 +31,7 @@ class BoardBuilder:
         self._strip = Strip(history)
         self._book = BookSection()
 
-    def build(self, p: Picture, moment: float) -> dict[str, Section]:
+    def build(self, p: "Picture", moment: float) -> dict[str, Section]:
         """Every section by name; `moment` is monotonic seconds."""
         rows = line.rows(p)
         return {
@@ -44,7 +46,7 @@ class BoardBuilder:
         }
 
 
-def market(p: Picture) -> Section:
+def market(p: "Picture") -> Section:
     """The market's clock, from which the browser counts the ages of prices."""
     m = p.prices.market
     return {
@@ -56,7 +58,7 @@ def market(p: Picture) -> Section:
     }
 
 
-def verdict(p: Picture, *, folded: int) -> Section:
+def verdict(p: "Picture", *, folded: int) -> Section:
     """The bar that is the same on every page."""
     v = p.verdict
     return {
@@ -74,14 +76,14 @@ def verdict(p: Picture, *, folded: int) -> Section:
     }
 
 
-def _who(p: Picture) -> str | None:
+def _who(p: "Picture") -> str | None:
     """The account that the evidence names, so that it can be linked to."""
     worst = None if p.scores is None else p.scores.gravest
     named = worst is not None and f" {worst.user_id}," in p.verdict.evidence
     return worst.user_id if worst is not None and named else None
 
 
-def environment(p: Picture) -> str:
+def environment(p: "Picture") -> str:
     """`embedded, simulated`, `embedded, replay`, `prod, live`."""
     m = p.prices.market
     if m.replay:
@@ -91,7 +93,7 @@ def environment(p: Picture) -> str:
     return f"{p.settings.environment}, {kind}"
 
 
-def tiles(p: Picture) -> Section:
+def tiles(p: "Picture") -> Section:
     """One count per status; their sum is the number of accounts."""
     scores = p.scores
     if scores is None:
@@ -121,11 +123,11 @@ def _tile_note(scores: ScoresSnapshot, status: Status, moved: int, within: timed
     return "not scored" if status is Status.UNKNOWN else f"collateral {worth}"
 
 
-def _recent(p: Picture) -> timedelta:
+def _recent(p: "Picture") -> timedelta:
     return RECENT_REPLAY if p.prices.market.replay else RECENT
 
 
-def _moved(p: Picture, scores: ScoresSnapshot) -> dict[Status, int]:
+def _moved(p: "Picture", scores: ScoresSnapshot) -> dict[Status, int]:
     """Net change of each status within the last minutes of market time."""
     moved: dict[Status, int] = {}
     for t in scores.transitions:
@@ -137,7 +139,7 @@ def _moved(p: Picture, scores: ScoresSnapshot) -> dict[Status, int]:
     return moved
 
 
-def _prices_age(p: Picture) -> Section:
+def _prices_age(p: "Picture") -> Section:
     assets = p.prices.assets
     held = oldest(assets.values())
     if held is None:
@@ -150,7 +152,7 @@ def _prices_age(p: Picture) -> Section:
     )
 
 
-def _scores_age(p: Picture) -> Section:
+def _scores_age(p: "Picture") -> Section:
     s = p.scores
     if s is None:
         return _age("Scores", "NEVER", None, "none yet", market=False)
@@ -170,7 +172,7 @@ def _scores_age(p: Picture) -> Section:
     return _age("Scores", str(fresh), figures.epoch_ms(at), note, market=True)
 
 
-def _path_age(p: Picture) -> Section:
+def _path_age(p: "Picture") -> Section:
     found, at, _ = evidence.delivery(p)
     if p.verdict.code == "notifier_silent":
         found = "LOST"
@@ -181,7 +183,7 @@ def _age(label: str, state: str, at: int | None, note: str, *, market: bool) -> 
     return {"label": label, "state": state, "at": at, "note": note, "m": market}
 
 
-def _glyph(p: Picture) -> str:
+def _glyph(p: "Picture") -> str:
     level = str(p.verdict.level)
     if level == "watch":
         return {"asset_stale": "STALE", "waiting_for_prices": "NO_DATA"}.get(p.verdict.code, "WARN")

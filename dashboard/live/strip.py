@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from consumers.picture import Picture
 from consumers.stores.values import AssetPrice
 from core.staleness import judge, limits
 from dashboard.live import figures
+
+if TYPE_CHECKING:
+    from consumers.picture import Picture
 
 History = Callable[[str, timedelta], tuple[tuple[int, float], ...]]
 WINDOWS = (
@@ -30,14 +32,14 @@ class Strip:
         self._held: dict[str, tuple[float, tuple[tuple[int, float], ...]]] = {}
         self._order: list[str] = []
 
-    def build(self, p: Picture, moment: float) -> dict[str, Any]:
+    def build(self, p: "Picture", moment: float) -> dict[str, Any]:
         """The section; `moment` is monotonic seconds."""
         assets = p.prices.assets
         new = [a for a in assets if a not in self._order]
         self._order += sorted(new, key=lambda a: (-assets[a].price, a))
         return {"assets": [self._one(assets[a], p, moment) for a in self._order if a in assets]}
 
-    def _one(self, held: AssetPrice, p: Picture, moment: float) -> dict[str, Any]:
+    def _one(self, held: AssetPrice, p: "Picture", moment: float) -> dict[str, Any]:
         market = p.prices.market
         window, label = window_of(held.cadence)
         points = self._points(held.asset, window, moment)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -47,7 +48,7 @@ class RunningClock(FakeClock):
         return time.monotonic()
 
 
-def make() -> SampleRuntime:
+def make() -> Any:
     """The sample, scored again so that its ledger has its records."""
     runtime = sample_runtime()
     runtime.fill_scores()
@@ -91,7 +92,9 @@ def hostile(runtime: SampleRuntime) -> None:
     scores = runtime.scores
     assert scores is not None
     nearest = tuple(replace(a, user_id=f"{evil}{i}") for i, a in enumerate(scores.nearest))
-    found = Verdict(Level.WATCH, "hostile", f"{evil} is stale.", f"[pay](http://evil.example) {evil}")
+    found = Verdict(
+        Level.WATCH, "hostile", f"{evil} is stale.", f"[pay](http://evil.example) {evil}"
+    )
     runtime.change(scores=replace(scores, nearest=nearest), verdict=found)
 
 
@@ -107,8 +110,7 @@ ACTS: dict[str, Callable[[SampleRuntime], None]] = {
 
 async def sample(request: Request) -> Response:
     """Do what the path names."""
-    runtime = door.runtime()
-    assert isinstance(runtime, SampleRuntime)
+    runtime = cast("SampleRuntime", door.runtime())
     ACTS[request.path_params["act"]](runtime)
     runtime.versions.bump()
     return Response(status_code=204)

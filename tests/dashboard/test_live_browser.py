@@ -102,7 +102,9 @@ def test_lost_server_is_said_within_seconds_and_recovers(
         tab.goto(mortal.url)
         expect(tab.get_by_role("heading", name="Due against done")).to_be_visible(timeout=30_000)
         mortal.kill()
-        expect(tab.get_by_text("This screen has been blind since").first).to_be_visible(timeout=9_000)
+        expect(tab.get_by_text("This screen has been blind since").first).to_be_visible(
+            timeout=9_000
+        )
         expect(tab.locator(".board-root.deaf")).to_be_attached()
         with served(log, port=mortal.port):
             healed = tab.get_by_role("heading", name="Scores are current")
