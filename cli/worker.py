@@ -34,6 +34,7 @@ def worker(
 ) -> None:
     """Run a worker until SIGTERM or Ctrl-C; logs go to standard error."""
     from consumers.logs import configure
+    from consumers.memory import settle
     from consumers.settings import SettingsError, load
     from embedded.platform import WORKERS
 
@@ -48,6 +49,7 @@ def worker(
     configure(settings.log_level)
     names = WORKERS if name == ALL else (name,)
     platform = _platform(settings, names, fresh_broker=fresh_broker, resume=resume)
+    settle()
     _run(platform, report=report)
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from consumers.clock import Clock
 from consumers.incidents import NAME as RISK_ENGINE
+from consumers.memory import settle
 from consumers.notifier import NAME as NOTIFIER
 from consumers.oracle import NAME as ORACLE
 from consumers.pubsub import PubSub
@@ -81,6 +82,7 @@ class Headless:
         runtime.start()
         try:
             self._await_listening(runtime, stop)
+            settle()
             began = self._clock.monotonic()
             self._platform.start(environment(settings))
             try:
