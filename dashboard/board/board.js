@@ -1,10 +1,7 @@
 // One card: a title, a real table whose cells are drawn by kind, ages that tick here. Text only ever enters as textContent.
 const LIVE = new WeakMap();
 
-const now = (live, market) => {
-  const gone = performance.now() - live.at;
-  return market ? live.data.market + gone * live.data.speed : live.data.now + gone;
-};
+const now = (live, market) => (market ? live.data.market + live.gone * live.data.speed : live.data.now + live.gone);
 
 const PARTS = {
   text(cell) {
@@ -184,7 +181,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (focus >= 0) live.root.querySelectorAll("tr[tabindex]")[focus]?.focus();
     if (left) live.root.querySelector(".scroll").scrollLeft = left;
   }
-  const tick = () => live.ticks.forEach((age) => age());
+  const tick = () => {
+    live.gone = performance.now() - live.at;
+    live.ticks.forEach((age) => age());
+  };
   tick();
   clearInterval(live.timer);
   live.timer = live.ticks.length ? setInterval(tick, 1000) : undefined;

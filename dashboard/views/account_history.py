@@ -7,7 +7,7 @@ from consumers.picture import Picture
 from consumers.stores.values import AlertRecord, Transition
 from dashboard import cells
 from dashboard.cells import Board, Cell, Column, Row
-from dashboard.format import amount, clock, floored, moment, plural
+from dashboard.format import amount, clock, floored, joined, moment, plural
 
 MOST = 14
 Event = tuple[datetime, Row]
@@ -80,10 +80,20 @@ def _change(change: Transition, now: datetime) -> Row:
     )
 
 
+def _outcomes(record: AlertRecord) -> str:
+    """`delivered by email, webhook; no receipt from sms`."""
+    got = {receipt.channel: receipt.outcome for receipt in record.receipts}
+    words = {"delivered": "delivered by", "failed": "failed by", "skipped": "skipped by"}
+    found: dict[str, list[str]] = {}
+    for channel in record.channels:
+        outcome = words.get(got.get(channel, ""), "no receipt from")
+        found.setdefault(outcome, []).append(channel)
+    return "; ".join(f"{outcome} {joined(channels)}" for outcome, channels in found.items())
+
+
 def _alert(record: AlertRecord, now: datetime) -> Row:
     alert = record.alert
-    got = {receipt.channel: receipt.outcome for receipt in record.receipts}
-    told = ", ".join(f"{channel} {got.get(channel, 'no receipt')}" for channel in record.channels)
+    told = _outcomes(record)
     times = f" ×{record.deliveries}" if record.deliveries > 1 else ""
     return Row(
         [

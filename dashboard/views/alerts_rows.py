@@ -21,7 +21,7 @@ from dashboard.format import (
     tone,
 )
 
-MOST_OPEN, MOST_DUE, MOST_RUNS = 9, 9, 20
+MOST_OPEN, MOST_DUE, MOST_RUNS = 7, 9, 20
 GRACE = timedelta(seconds=10)
 ROUTE = (
     Column("Account"),
@@ -144,11 +144,11 @@ def run_board(run: TestRun | None, picture: Picture, title: str, none: str) -> B
         words = f"LATE {milliseconds(whole)}"
     return Board(
         title=title,
-        sub=f"{run.test_id}, {moment(run.built_at, picture.at)} UTC",
+        sub=f"{moment(run.built_at, picture.at)} UTC",
         end=[cells.pill(state.value, words)],
         columns=(Column(None, "", "150px"), Column(None)),
         rows=_hops(hops, run),
-        foot=[cells.text(run.error)] if run.error else (),
+        foot=[cells.mono(run.test_id), f"by {run.by}", *([run.error] if run.error else [])],
         dense=True,
         alt=f"{title}, hop by hop",
         now=picture.at,
@@ -249,10 +249,12 @@ def ledger(picture: Picture) -> Board:
 
 def _due(due: Due, now: datetime) -> Row:
     alert = due.alert
-    before: Cell = "first seen"
-    if alert.previous_status is not None:
-        before = cells.state(alert.previous_status.value, shown="")
-    change = cells.sequence(before, "to", cells.state(alert.status.value))
+    before: list[Cell] = ["first seen", "to"]
+    if alert.previous_status is alert.status:
+        before = ["reminder, still"]
+    elif alert.previous_status is not None:
+        before = [cells.state(alert.previous_status.value, shown=""), "to"]
+    change = cells.sequence(*before, cells.state(alert.status.value))
     begin: list[Cell] = [cells.mono(alert.user_id), change, clock_ms(due.at)[:-2]]
     record = due.record
     if record is None:

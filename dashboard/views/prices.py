@@ -82,7 +82,7 @@ def _table(picture: Picture, quotes: list[table.Quote], chosen: str | None) -> N
             title="Prices",
             sub="age by the producer's time, ticks on the bar where it turns late and stale",
             end=end,
-            columns=table.COLUMNS,
+            columns=table.columns(table.trend_of(quotes)),
             rows=table.rows(quotes, chosen, now),
             say=say,
             look="stale" if lost else "",

@@ -9,26 +9,37 @@ from consumers.stores.values import AssetPrice, Flag
 from core.staleness import Freshness, Limits, judge, limits
 from dashboard import cells
 from dashboard.cells import Cell, Column, Row
-from dashboard.format import DASH, change, clock_ms, epoch_ms, milliseconds, plural, price
+from dashboard.format import DASH, change, clock_ms, epoch_ms, milliseconds, plural, price, span
 from dashboard.frames import Exposure
 from dashboard.series import Points, unit, value_at
 
 HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
-COLUMNS = (
-    Column("Asset"),
-    Column("State"),
-    Column("Price, USD", "r"),
-    Column("1 h", "r t2"),
-    Column("24 h", "r t2"),
-    Column("Up to 1 h", "gap"),
-    Column("Age", "r"),
-    Column("Age against heartbeat", "gap"),
-    Column("Published, UTC", "r"),
-    Column("Transit", "r"),
-    Column("Flags", "gap"),
-    Column("Accounts", "r"),
-    Column("Collateral, USD", "r"),
-)
+TREND = 24  # heartbeats that a sparkline shows at least
+
+
+def columns(trend: timedelta) -> tuple[Column, ...]:
+    """The headings; sparklines reach back `trend` at most."""
+    return (
+        Column("Asset"),
+        Column("State"),
+        Column("Price, USD", "r"),
+        Column("1 h", "r t2"),
+        Column("24 h", "r t2"),
+        Column(f"Up to {span(trend)}", "gap"),
+        Column("Age", "r"),
+        Column("Age against heartbeat", "gap"),
+        Column("Published, UTC", "r"),
+        Column("Transit", "r"),
+        Column("Flags", "gap"),
+        Column("Accounts", "r"),
+        Column("Collateral, USD", "r"),
+    )
+
+
+def trend_of(shown: "Sequence[Quote]") -> timedelta:
+    """How far sparklines reach back: an hour, or 24 heartbeats of the slowest asset."""
+    slowest = max((q.held.cadence for q in shown if q.held is not None), default=timedelta(0))
+    return max(HOUR, TREND * slowest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +81,17 @@ def quotes(
 
 def rows(shown: Sequence[Quote], chosen: str | None, market: datetime) -> list[Row]:
     """The table, the chosen asset marked."""
+    trend = trend_of(shown)
     return [
-        Row(_cells(quote, market), quote.asset, "sel" if quote.asset == chosen else "")
+        Row(_cells(quote, market, trend), quote.asset, "sel" if quote.asset == chosen else "")
         for quote in shown
     ]
 
 
-def _cells(quote: Quote, market: datetime) -> list[Cell]:
+def _cells(quote: Quote, market: datetime, trend: timedelta) -> list[Cell]:
     held = quote.held
     if held is None:
-        none: list[Cell] = [None] * (len(COLUMNS) - 6)
+        none: list[Cell] = [None] * 7
         return [
             cells.text(quote.asset, "b"),
             cells.state(quote.freshness.value),
@@ -90,7 +102,7 @@ def _cells(quote: Quote, market: datetime) -> list[Cell]:
     now = epoch_ms(market)
     latest = float(held.price)
     stale = quote.freshness not in (Freshness.FRESH, Freshness.LATE)
-    begin = max(now - epoch_delta(HOUR), quote.history[0][0] if quote.history else 0)
+    begin = max(now - epoch_delta(trend), quote.history[0][0] if quote.history else 0)
     line = unit(quote.history, begin, now, epoch_delta(held.cadence))
     late, dead = quote.limits.late.total_seconds(), quote.limits.dead.total_seconds()
     stale_at = quote.limits.stale.total_seconds()

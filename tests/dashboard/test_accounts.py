@@ -168,7 +168,7 @@ def test_the_history_tells_alerts_with_their_channels() -> None:
     rows = table(shown["account-history"])
     alert = next(row for row in rows if row[1].startswith("Alert"))
     assert alert[0] == "14:00:38"
-    assert alert[4] == "email delivered, webhook delivered"
+    assert alert[4] == "delivered by email, webhook"
     assert any(row[1] == "Escrow" for row in rows)
 
 

@@ -61,7 +61,7 @@ def test_what_does_not_fit_is_summed_up_and_not_dropped() -> None:
     runtime.change(alerts=replace(alerts, told={**alerts.told, **many}))
     board = alerts_rows.incidents(runtime.picture()).data()
     assert words(board["end"][0]) == "36 open"
-    assert words(board["rows"][-1]["cells"][0]) == "27 more in WARNING"
+    assert words(board["rows"][-1]["cells"][0]) == "29 more in WARNING"
 
 
 def test_a_missing_receipt_names_its_channel() -> None:
@@ -135,6 +135,16 @@ def test_the_ledger_shows_a_hole_where_nothing_came() -> None:
     assert rows[0][4] == "+1.00 s"
     assert rows[1][3] == "none came"
     assert rows[2][3] == "waiting"
+
+
+def test_a_reminder_reads_as_one_and_not_as_a_change() -> None:
+    runtime = sample_runtime()
+    assert runtime.scores is not None
+    alert = runtime.picture().alerts.told["wren-02"].alert
+    again = replace(alert, previous_status=alert.status, sequence=2)
+    runtime.scores = replace(runtime.scores, due=(Due(NOW, again, None),))
+    (row,) = table(alerts_rows.ledger(runtime.picture()).data())
+    assert row[1] == "reminder, still MARGIN_CALL"
 
 
 def test_the_bytes_shown_are_the_bytes_sent_and_they_are_sent_once() -> None:

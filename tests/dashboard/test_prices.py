@@ -56,7 +56,7 @@ def test_an_asset_of_the_book_without_any_price_has_a_row_that_says_so() -> None
     assert rows["LINK"][1] == "NEVER"
     assert rows["LINK"][2] == "\u2013"
     assert rows["LINK"][12] == "\u2013"
-    assert len(rows["LINK"]) == len(prices_table.COLUMNS)
+    assert {len(row) for row in rows.values()} == {len(prices_table.columns(prices_table.HOUR))}
 
 
 def test_before_the_first_price_the_page_waits_and_says_that_this_is_expected() -> None:
