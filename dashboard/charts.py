@@ -136,12 +136,16 @@ def _blocks(holes: Sequence[Gap], palette: Palette) -> Option:
 
 
 def _flags(marks: Sequence[Mark], palette: Palette) -> Option:
+    newest = max((mark.at for mark in marks), default=0)
     return {
         "silent": True,
         "symbol": ["none", "none"],
         "lineStyle": {"color": palette.warn_fill, "type": "dashed", "width": 1},
         "label": {"color": palette.warn, "fontSize": 11, "position": "end"},
-        "data": [{"xAxis": m.at, "label": {"formatter": f"▲ {m.words}"}} for m in marks],
+        "data": [
+            {"xAxis": m.at, "label": {"formatter": f"▲ {m.words}" if m.at == newest else "▲"}}
+            for m in marks
+        ],
     }
 
 

@@ -82,8 +82,8 @@ def _subscription(picture: Picture, held: SubscriptionBacklog) -> Row:
             _spark(points, holes, reading.state),
             _rate(held.in_per_s),
             _rate(held.out_per_s),
-            _trend(grows),
-            _drains(held.backlog, grows),
+            _trend(grows, quiet=reading.state == "OK"),
+            _drains(held.backlog, grows, quiet=reading.state == "OK"),
             None if held.streams is None else f"{held.streams:,}",
             _rule(reading, held, points),
             cells.sequence(cells.text("monitoring,"), cells.age(held.at)),
@@ -118,24 +118,28 @@ def _spark(points: Points, holes: Sequence[Gap], state: str) -> Cell:
     return cells.spark(pieces, blocks, tone=ink)
 
 
-def _trend(grows: float | None) -> Cell:
+def _trend(grows: float | None, *, quiet: bool) -> Cell:
     if grows is None:
         return None
     if abs(grows) < STEADY:
         return {"v": "", "g": "FLAT", "s": "none"}
-    return {"v": "", "g": "UP", "s": "warn"} if grows > 0 else {"v": "", "g": "DOWN", "s": "ok"}
+    if grows < 0:
+        return {"v": "", "g": "DOWN", "s": "ok"}
+    return {"v": "", "g": "UP", "s": "none" if quiet else "warn"}
 
 
-def _drains(backlog: int | None, grows: float | None) -> Cell:
+def _drains(backlog: int | None, grows: float | None, *, quiet: bool) -> Cell:
     """At the pace of the last samples; nothing is promised from fewer than three."""
     if backlog is None or (backlog and grows is None):
         return None
     if not backlog:
         return cells.text("drained", "t3")
     assert grows is not None  # said above
+    if grows >= STEADY:
+        words = f"never, {signed(grows, 1, plus=True)}/s"
+        return cells.text(words, "t2" if quiet else "", tone="" if quiet else "warn")
     if grows > -STEADY:
-        rate = f", {signed(grows, 1, plus=True)}/s" if grows >= STEADY else ""
-        return cells.text(f"never{rate}", tone="warn") if grows >= STEADY else "not shrinking"
+        return cells.text("not shrinking", "t2")
     return ages(timedelta(seconds=backlog / -grows))
 
 
