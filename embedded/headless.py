@@ -21,8 +21,7 @@ from consumers.pubsub import PubSub
 from consumers.runtime import Runtime
 from consumers.settings import Settings
 from consumers.topology import ALERTS, PRICES, RECEIPTS, provision
-from consumers.wire import Refused, decode_alert
-from core.alerts import channels_for
+from core.alerts import Severity, channels_for
 from core.policy import Status
 from embedded.broker.process import BrokerProcess
 from embedded.opening import open_market
@@ -32,7 +31,6 @@ from embedded.report import Report
 from embedded.stack import StartError, environment
 
 LOOK_S = 0.1
-LISTENING_S = 15.0  # how long the control room may take to be connected
 STALLED_S = 15.0  # without any progress after the last price, the rest is given up and counted lost
 log = structlog.get_logger(__name__)
 
@@ -77,22 +75,23 @@ class Headless:
             return self._run(self._settings.model_copy(update=update), stop)
 
     def _run(self, settings: Settings, stop: threading.Event) -> Summary:
-        _provision(settings)
-        runtime = Runtime(settings, self._clock)
-        runtime.start()
+        """The control room's subscriptions begin in the past, so that both may start at once."""
+        began = self._clock.monotonic()
         try:
-            self._await_listening(runtime, stop)
-            settle()
-            began = self._clock.monotonic()
             self._platform.start(environment(settings))
+            _provision(settings)
+            runtime = Runtime(settings, self._clock)
+            runtime.start()
+            settle()
             try:
                 self._play(runtime, stop)
-            finally:
                 self._platform.stop()
-            duration_s = self._clock.monotonic() - began
-            return _summary(settings, self._platform.report, runtime, duration_s)
+                duration_s = self._clock.monotonic() - began
+                return _summary(settings, self._platform.report, runtime, duration_s)
+            finally:
+                runtime.stop()
         finally:
-            runtime.stop()
+            self._platform.stop()
 
     def _play(self, runtime: Runtime, stop: threading.Event) -> None:
         """Return when all of the market has been played and has arrived, or no longer does."""
@@ -112,14 +111,6 @@ class Headless:
                 log.error("arrival_stalled", after_s=STALLED_S, errors=dict(report.errors))
                 return
             stop.wait(LOOK_S)
-
-    def _await_listening(self, runtime: Runtime, stop: threading.Event) -> None:
-        """Nothing is published before the control room's own subscriptions are there."""
-        wanted = {feed.status().subscription for feed in runtime.feeds}
-        end = self._clock.monotonic() + LISTENING_S
-        while not wanted <= set(runtime.pubsub.subscriptions()) and self._clock.monotonic() < end:
-            if stop.wait(LOOK_S):
-                return
 
 
 def _provision(settings: Settings) -> None:
@@ -149,7 +140,7 @@ def _summary(settings: Settings, report: Report, runtime: Runtime, duration_s: f
         )
         received = _receipts(connection)
     lost = sum(max(0, n - journalled.get(topic, 0)) for topic, n in report.published.items())
-    missing = _expected(settings, runtime) - received
+    missing = _expected(settings) - received
     if lost or missing:
         log.error("lost", messages=lost, receipts=len(missing), sample=sorted(missing)[:5])
     transitions = {
@@ -169,27 +160,22 @@ def _summary(settings: Settings, report: Report, runtime: Runtime, duration_s: f
 
 
 def _receipts(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
-    """(event, channel) of every receipt the control room has."""
-    rows = connection.execute("SELECT data FROM events WHERE topic = ?", (RECEIPTS,))
-    bodies = (orjson.loads(data) for (data,) in rows)
-    return frozenset((body["event_id"], body["channel"]) for body in bodies)
+    """(event, channel) of every receipt the control room has, from their keys."""
+    rows = connection.execute("SELECT key FROM events WHERE topic = ?", (RECEIPTS,))
+    parts = (key.split("/") for (key,) in rows)
+    return frozenset((event_id, channel) for event_id, channel, *_ in parts)
 
 
-def _expected(settings: Settings, runtime: Runtime) -> frozenset[tuple[str, str]]:
-    """(event, channel) of every alert the risk engine decided on, read from its own outbox."""
+def _expected(settings: Settings) -> frozenset[tuple[str, str]]:
+    """(event, channel) of every alert the risk engine decided on, from its own outbox."""
     path = settings.data_dir / JOURNAL
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
-        rows = connection.execute(
-            "SELECT data, attributes FROM outbox WHERE topic = ?", (ALERTS,)
-        ).fetchall()
+        rows = connection.execute("SELECT key, attributes FROM outbox WHERE topic = ?", (ALERTS,))
+        return frozenset(
+            (event_id, channel)
+            for event_id, attributes in rows
+            for channel in channels_for(Severity(orjson.loads(attributes)["severity"]))
+        )
     finally:
         connection.close()
-    pairs: set[tuple[str, str]] = set()
-    for data, attributes in rows:
-        alert = decode_alert(data, orjson.loads(attributes), runtime.clock.now())
-        if isinstance(alert, Refused):
-            log.error("own_alert_unreadable", reason=alert.reason)
-        else:
-            pairs.update((alert.event_id, channel) for channel in channels_for(alert.severity))
-    return frozenset(pairs)

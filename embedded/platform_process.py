@@ -41,9 +41,9 @@ class PlatformProcess:
         self._thread.start()
 
     def stop(self, timeout: float = 6.0) -> None:
-        """SIGTERM, and SIGKILL when it does not end; what it reports meanwhile still counts."""
+        """SIGTERM, SIGKILL when it does not end; what it reports meanwhile counts. Repeatable."""
         process = self._process
-        if process is None:
+        if process is None or process.stdout is None or process.stdout.closed:
             return
         process.terminate()
         try:
@@ -54,8 +54,7 @@ class PlatformProcess:
             process.wait()
         if self._thread is not None:
             self._thread.join(timeout)
-        if process.stdout is not None:
-            process.stdout.close()
+        process.stdout.close()
 
     @property
     def report(self) -> Report:
