@@ -22,6 +22,10 @@ PAGES = (
     ("system", "System", "menu", "Threads, settings, versions."),
 )
 
+# Before the navigation, which would else take a page's icon for the tab's and fetch it from a CDN.
+st.set_page_config(
+    page_title="Fusion Prime", page_icon=str(HERE / "static" / "icon.svg"), layout="wide"
+)
 st.logo(str(HERE / "static" / "logo.svg"))
 page = st.navigation(
     [
@@ -37,10 +41,6 @@ page = st.navigation(
     ],
     position="top",
 )
-st.set_page_config(
-    page_title=f"{page.title} \u00b7 Fusion Prime",
-    page_icon=str(HERE / "static" / "icon.svg"),
-    layout="wide",
-)
+st.set_page_config(page_title=f"{page.title} \u00b7 Fusion Prime")
 verdict_bar()
 page.run()

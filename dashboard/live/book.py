@@ -52,7 +52,7 @@ def curve(v: Valuation) -> dict[str, Any]:
     return {
         "top": top,
         "points": [[round(d * 100), round(x, 2)] for d, x in zip(DROPS, values, strict=True)],
-        "ticks": [[top * i / 4, figures.millions(top * i / 4)] for i in range(5)],
+        "ticks": [[top * i / 4, _tick(top * i / 4)] for i in range(5)],
         "now": figures.millions(values[0]),
         "twenty": figures.millions(values[20]),
     }
@@ -65,11 +65,15 @@ def histogram(v: Valuation, policy: Policy) -> dict[str, Any]:
     below = counts[0]  # under water: drawn in the first bar
     bars = [[edge, counts[i + 1], str(_band(edge, policy))] for i, edge in enumerate(edges)]
     bars[0][1] = counts[1] + below
+    tops = [counts[1] + below, *counts[2:]]
+    open_end = tops[-1]
+    cut = open_end > 2 * max(1, *tops[:-1])  # wider than the others, it would dwarf them all
     return {
         "bars": bars,
         "bin": BIN,
         "last": LAST,
-        "most": max(1, *(int(str(b[1])) for b in bars)),
+        "most": max(1, *(tops[:-1] if cut else tops)),
+        "over": f"{open_end:,}" if cut else None,
         "scored": f"{sum(counts):,}",
         "below": below,
         "bounds": [float(t) for t in reversed(policy.thresholds())],
@@ -147,6 +151,12 @@ def _or_dash(value: float) -> str:
     if np.isnan(value):
         return figures.DASH
     return "none" if not value else figures.millions(float(value))
+
+
+def _tick(value: float) -> str:
+    """A gridline's label, without decimals that say nothing: `12 m`, `2.4 m`."""
+    number, _, unit = figures.millions(value).partition(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}".strip()
 
 
 def _round_up(value: float) -> float:

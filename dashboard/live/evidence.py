@@ -1,9 +1,11 @@
 """What proves that alerts reach people: the last test that came back, or the last real delivery."""
 
+from bisect import bisect_right
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from consumers.stores.values import RunState, TestRun
+from dashboard.live import hops
 from dashboard.live.figures import Span, age, state, text
 
 if TYPE_CHECKING:
@@ -14,9 +16,8 @@ WINDOW = timedelta(minutes=60)
 
 def delivery(p: "Picture") -> tuple[str, datetime | None, tuple[Span, ...]]:
     """State, moment and words of the newest proof: PASS, LOST, WARN, OK or NO_DATA."""
-    waiting = [r for r in p.alerts.records if not r.settled and not r.alert.test]
-    if p.verdict.code == "notifier_silent" and waiting:
-        count = len(waiting)
+    if p.verdict.code == "notifier_silent":
+        count = sum(1 for r in p.alerts.records if not r.settled and not r.alert.test)
         return "NO_DATA", p.verdict.since, (text(f"0 of {count:,} receipts"),)
     real = _last_delivery(p)
     run = next((r for r in p.runs if r.state(p.at) is not RunState.PENDING), None)
@@ -41,9 +42,9 @@ def note(p: "Picture") -> str:
 
 def alerts_in_window(p: "Picture") -> int:
     """Real alerts received within the last hour."""
-    return sum(
-        1 for r in p.alerts.records if not r.alert.test and p.at - r.received.received_at <= WINDOW
-    )
+    records = p.alerts.records  # newest first: their ages ascend
+    within = bisect_right(records, WINDOW, key=lambda r: p.at - r.received.received_at)
+    return sum(1 for r in records[:within] if not r.alert.test)
 
 
 def _proven(run: TestRun, now: datetime) -> tuple[str, datetime, tuple[Span, ...]]:
@@ -59,8 +60,7 @@ def _proven(run: TestRun, now: datetime) -> tuple[str, datetime, tuple[Span, ...
 def _last_delivery(p: "Picture") -> datetime | None:
     times = (
         receipt.delivered_at
-        for r in p.alerts.records
-        if not r.alert.test
+        for r in hops.real(p)
         for receipt in r.receipts
         if receipt.outcome == "delivered" and receipt.delivered_at is not None
     )

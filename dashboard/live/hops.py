@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from consumers.stores.values import AlertRecord
@@ -88,7 +89,7 @@ def delivered(p: "Picture") -> float | None:
 
 def real(p: "Picture") -> list[AlertRecord]:
     """The newest alerts that are no tests."""
-    return [r for r in p.alerts.records if not r.alert.test][:NEWEST]
+    return list(islice((r for r in p.alerts.records if not r.alert.test), NEWEST))
 
 
 def _hop(value: float | None, what: str) -> Hop:

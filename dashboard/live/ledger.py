@@ -1,37 +1,42 @@
 """What was due against what was done, and who changed band."""
 
-from datetime import datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from consumers.stores.values import AlertRecord, Due
 from core.margin import floor_score
+from core.wording import plural
 from dashboard.live import figures, hops
 
 if TYPE_CHECKING:
     from consumers.picture import Picture
 
 CHANGES = 60
+GRACE = timedelta(seconds=10)
 
 
 def due(p: "Picture") -> dict[str, Any]:
-    """Four counts over the same alerts: due by our own score, published, received, delivered."""
+    """Four counts over the same alerts: due by our own score, published, received, delivered.
+
+    What became due a moment ago is on its way; a hole is what has been owed for longer.
+    """
     ledger = () if p.scores is None else p.scores.due
-    came = [d.record for d in ledger if d.record is not None]
-    told = [r for r in came if delivered(r)]
-    count, holes = len(ledger), len(ledger) - len(told)
-    doubles = sum(r.deliveries - 1 for r in came)
+    done = [(p.at - d.at > GRACE, d.record is not None, reached(d)) for d in ledger]
+    count, doubles = len(ledger), sum(d.record.deliveries - 1 for d in ledger if d.record)
+    came, told = sum(a for _, a, _ in done), sum(r for _, _, r in done)
+    lost = sum(late and not a for late, a, _ in done)
+    untold = sum(late and not r for late, _, r in done)
+    seen = "by this screen" if p.verdict.level == "act" else "0 missing"
     return {
         "window": "last 60 min",
-        "end": f"{holes:,} {_s(holes, 'hole')}, {doubles:,} {_s(doubles, 'double')}",
+        "end": f"{plural(untold, 'hole')}, {plural(doubles, 'double')}",
         "cells": [
             {"k": "Due", "n": f"{count:,}", "f": "by our own score", "bad": False},
-            _cell("Published", count, len(came), None),
-            _cell(
-                "Received", count, len(came), "by this screen" if p.verdict.level == "act" else None
-            ),
-            _cell("Delivered", count, len(told), _p95(p), bad=_overdue(ledger, p.at)),
+            _cell("Published", came, count - came, lost, "0 missing"),
+            _cell("Received", came, count - came, lost, seen),
+            _cell("Delivered", told, count - told, untold, _p95(p), bad=untold > 0),
         ],
-        "words": _words(count, len(came), len(told)),
+        "words": _words(count, lost, untold, count - told),
     }
 
 
@@ -67,14 +72,16 @@ def delivered(record: AlertRecord) -> bool:
     return record.settled and "delivered" in outcomes and "failed" not in outcomes
 
 
-def _cell(k: str, of: int, n: int, words: str | None, *, bad: bool = False) -> dict[str, Any]:
-    missing = of - n
-    return {
-        "k": k,
-        "n": f"{n:,}",
-        "f": f"{missing:,} missing" if missing or words is None else words,
-        "bad": bad and missing > 0,
-    }
+def reached(owed: Due) -> bool:
+    """Whether it was delivered."""
+    return owed.record is not None and delivered(owed.record)
+
+
+def _cell(
+    k: str, n: int, open_: int, missing: int, well: str, *, bad: bool = False
+) -> dict[str, Any]:
+    words = f"{missing:,} missing" if missing else f"{open_:,} on the way" if open_ else well
+    return {"k": k, "n": f"{n:,}", "f": words, "bad": bad}
 
 
 def _p95(p: "Picture") -> str:
@@ -82,22 +89,13 @@ def _p95(p: "Picture") -> str:
     return "0 missing" if value is None else f"p95 {figures.milliseconds(value)}"
 
 
-def _overdue(ledger: tuple[Due, ...], now: datetime) -> bool:
-    """Red only for what has waited longer than a delivery takes."""
-    return any(
-        (now - d.at).total_seconds() > 10 and not (d.record and delivered(d.record)) for d in ledger
-    )
-
-
-def _words(count: int, came: int, told: int) -> str:
+def _words(count: int, lost: int, untold: int, open_: int) -> str:
+    if lost:
+        return f"{lost:,} due by our own score never came: the hole is before the topic."
+    if untold:
+        return "Due equals published: the risk engine works. The hole is after the topic."
+    if open_:
+        return f"{plural(open_, 'alert')} became due within the last {GRACE.seconds} s."
     if not count:
         return "Quiet, as expected: no transition was due."
-    if told == count:
-        return f"As expected: {count:,} {_s(count, 'alert')} due, all of them delivered."
-    if came == count:
-        return "Due equals published: the risk engine works. The hole is after the topic."
-    return f"{count - came:,} due by our own score never came: the hole is before the topic."
-
-
-def _s(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"
+    return f"As expected: {plural(count, 'alert')} due, all of them delivered."

@@ -13,14 +13,15 @@ from core.policy import Status
 from core.staleness import Freshness, judge, limits
 from dashboard.live import accounts, evidence, figures, ledger, line
 from dashboard.live.book import BookSection
-from dashboard.live.strip import History, Strip, oldest, short
+from dashboard.live.strip import History, Strip, oldest
 
 if TYPE_CHECKING:
     from consumers.picture import Picture
 
 SECTIONS = ("verdict", "line", "tiles", "strip", "accounts", "due", "changes", "book")
-RECENT = timedelta(minutes=10)
-RECENT_REPLAY = timedelta(hours=24)
+RECENT = (timedelta(minutes=10), "10 min")
+RECENT_REPLAY = (timedelta(hours=24), "24 h")
+LEDGER_S = 1.0
 Section = dict[str, Any]
 
 
@@ -30,6 +31,7 @@ class BoardBuilder:
     def __init__(self, history: History) -> None:
         self._strip = Strip(history)
         self._book = BookSection()
+        self._due: tuple[float, Section] = (float("-inf"), {})
 
     def build(self, p: "Picture", moment: float) -> dict[str, Section]:
         """Every section by name; `moment` is monotonic seconds."""
@@ -40,10 +42,16 @@ class BoardBuilder:
             "tiles": tiles(p),
             "strip": self._strip.build(p, moment),
             "accounts": accounts.build(p),
-            "due": ledger.due(p),
+            "due": self._ledger(p, moment),
             "changes": ledger.changes(p),
             "book": self._book.build(p.scores, moment),
         }
+
+    def _ledger(self, p: "Picture", moment: float) -> Section:
+        """The ledger once a second: on a bad day it has thousands of entries."""
+        if moment - self._due[0] >= LEDGER_S:
+            self._due = (moment, ledger.due(p))
+        return self._due[1]
 
 
 def market(p: "Picture") -> Section:
@@ -106,24 +114,24 @@ def tiles(p: "Picture") -> Section:
                 "status": str(s),
                 "count": int(scores.counts.get(s, 0)),
                 "n": f"{scores.counts.get(s, 0):,}",
-                "note": _tile_note(scores, s, moved.get(s, 0), _recent(p)),
+                "note": _tile_note(scores, s, moved.get(s, 0), _recent(p)[1]),
             }
             for s in STATUS_ORDER
         ],
     }
 
 
-def _tile_note(scores: ScoresSnapshot, status: Status, moved: int, within: timedelta) -> str:
+def _tile_note(scores: ScoresSnapshot, status: Status, moved: int, within: str) -> str:
     worth = figures.millions(float(scores.collateral.get(status, 0.0)))
     if moved:
-        return f"{figures.signed(moved, 0, plus=True)} in {short(within.total_seconds())}, {worth}"
+        return f"{figures.signed(moved, 0, plus=True)} in {within}, {worth}"
     if not scores.counts.get(status, 0):
         return "none"
     # What an account of unknown status holds has no price: its sum would be a part, not a zero.
     return "not scored" if status is Status.UNKNOWN else f"collateral {worth}"
 
 
-def _recent(p: "Picture") -> timedelta:
+def _recent(p: "Picture") -> tuple[timedelta, str]:
     return RECENT_REPLAY if p.prices.market.replay else RECENT
 
 
@@ -131,7 +139,7 @@ def _moved(p: "Picture", scores: ScoresSnapshot) -> dict[Status, int]:
     """Net change of each status within the last minutes of market time."""
     moved: dict[Status, int] = {}
     for t in scores.transitions:
-        if scores.market_time - t.market_time > _recent(p):
+        if scores.market_time - t.market_time > _recent(p)[0]:
             break
         if t.before is not None:
             moved[t.before] = moved.get(t.before, 0) - 1

@@ -129,7 +129,11 @@ def tab(chrome: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def requests(tab: Page) -> list[str]:
-    """Every URL that this tab asks for."""
+    """Every URL that this tab asks for, and every one that the page's policy kept it from."""
     seen: list[str] = []
     tab.on("request", lambda request: seen.append(request.url))
+    tab.on(
+        "console",
+        lambda said: seen.append(said.text) if "Content Security Policy" in said.text else None,
+    )
     return seen

@@ -14,8 +14,9 @@ WAIT = 15_000
 
 
 @pytest.fixture
-def overview(tab: Page, server: Server) -> Page:
-    """The Overview, drawn."""
+def overview(tab: Page, server: Server, requests: list[str]) -> Page:
+    """The Overview, drawn, with every request noted from the first."""
+    del requests
     server.act("heal")
     tab.goto(server.url)
     expect(tab.get_by_role("heading", name="Due against done")).to_be_visible(timeout=30_000)
@@ -92,6 +93,7 @@ def test_pages_share_one_stream_and_none_leaves_loopback(
         expect(overview.get_by_label("Verdict")).to_be_visible(timeout=WAIT)
     allowed = (server.url, "data:", "blob:")
     assert [url for url in requests if not url.startswith(allowed)] == []
+    assert sum(url.endswith("/api/live") for url in requests) == 1
 
 
 def test_lost_server_is_said_within_seconds_and_recovers(

@@ -132,16 +132,30 @@ def test_ledger_places_the_hole(runtime: SampleRuntime) -> None:
     scores = runtime.scores
     assert scores is not None
     unreceipted = tuple(
-        replace(d, record=d.record and replace(d.record, receipts=())) for d in scores.due
+        replace(
+            d, at=d.at - timedelta(minutes=1), record=d.record and replace(d.record, receipts=())
+        )
+        for d in scores.due
     )
     runtime.change(scores=replace(scores, due=unreceipted))
     section = ledger.due(runtime.picture())
     assert section["cells"][3]["n"] == "0"
     assert section["cells"][3]["bad"]
     assert "after the topic" in section["words"]
-    lost = tuple(replace(d, record=None) for d in scores.due)
+    lost = tuple(replace(d, at=d.at - timedelta(minutes=1), record=None) for d in scores.due)
     runtime.change(scores=replace(scores, due=lost))
     assert "before the topic" in ledger.due(runtime.picture())["words"]
+
+
+def test_what_became_due_a_moment_ago_is_no_hole(runtime: SampleRuntime) -> None:
+    scores = runtime.scores
+    assert scores is not None
+    young = tuple(replace(d, at=NOW - timedelta(seconds=1), record=None) for d in scores.due)
+    runtime.change(scores=replace(scores, due=young))
+    section = ledger.due(runtime.picture())
+    assert section["end"] == "0 holes, 0 doubles"
+    assert section["cells"][1]["f"] == "6 on the way"
+    assert not section["cells"][3]["bad"]
 
 
 def test_verdict_age_of_prices_is_that_of_the_oldest(runtime: SampleRuntime) -> None:

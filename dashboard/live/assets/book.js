@@ -13,12 +13,13 @@ function drawCurve(curve) {
 
 function drawHistogram(bars) {
   const left = 40, right = 634, top = 10, foot = 206, count = bars.bars.length, step = (right - left) / count;
-  const x = (score) => left + (score / bars.bin) * step, y = (n) => foot - (foot - top) * n / bars.most;
+  const x = (score) => left + (score / bars.bin) * step, y = (n) => foot - (foot - top) * Math.min(n / bars.most, 1.02);
   const ticks = [...new Set([0, Math.ceil(bars.most / 2), bars.most])];
   return card("histogram", "Scores", `${bars.scored} scored accounts, ${bars.bin} pp bins`, bars.below ? `${bars.below} below 0 %, in the first bar` : null,
     h("svg", { class: "chart", viewBox: "0 0 640 230", role: "img", "aria-label": "Histogram of scores" },
       ticks.map((n) => [h("line", { x1: left, x2: right, y1: y(n), y2: y(n), stroke: "var(--line)" }), label(left - 8, y(n) + 4, n.toLocaleString("en-US"), "end")]),
       bars.bars.map(([score, n, band]) => n > 0 && h("rect", { key: `b${score}`, x: x(score) + 0.6, width: step - 1.2, y: y(n), height: Math.max(1, foot - y(n)), fill: `var(${FILL[band]})` })),
+      bars.over && [h("path", { d: `M${x(bars.last) - 2} ${top + 18}l${step + 4} -6`, stroke: "var(--bg)", "stroke-width": 4 }), label(x(bars.last) - 6, top + 9, bars.over, "end")],
       bars.bounds.map((bound) => [h("line", { x1: x(bound), x2: x(bound), y1: top, y2: foot, stroke: "var(--tx3)", "stroke-dasharray": "2 3" }), label(x(bound), foot + 18, `${bound}`)]),
       [100, 150].map((score) => label(x(score), foot + 18, `${score}`)), label(x(bars.last) + step / 2, foot + 18, `${bars.last}+`, "end")));
 }
