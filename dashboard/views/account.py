@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from consumers.picture import Picture
+from consumers.stores.values import AlertRecord
 from core.exact import plain
 from core.margin import Assessment
-from core.policy import Policy
+from core.policy import Policy, Status
 from dashboard import cells, components
 from dashboard.cells import Board
 from dashboard.format import clock, epoch_ms, floored, joined, plural, tone
@@ -96,7 +97,7 @@ def _head(picture: Picture, found: Assessment) -> dict[str, object]:
         "unit": "" if found.score is None else "%",
         "status": found.status.value,
         "tone": tone(found.status.value),
-        "says": found.status.value,
+        "says": _says(picture, found),
         "bands": [[name, tone(name), begin, end] for name, begin, end in edges],
         "edges": [plain(bound) for bound in reversed(policy.thresholds())],
         "mark": None if score is None else cells.placed(score, LOW, HIGH),
@@ -105,6 +106,17 @@ def _head(picture: Picture, found: Assessment) -> dict[str, object]:
         "market": epoch_ms(market.now(picture.at)),
         "speed": 0.0 if market.ended else market.speed,
     }
+
+
+def _says(picture: Picture, found: Assessment) -> str:
+    """The status; an account on an old price keeps its last word, with a question mark."""
+    if found.status is not Status.UNKNOWN:
+        return found.status.value
+    for change in picture.scores.transitions if picture.scores is not None else ():
+        if change.user_id == found.user_id and change.before is not None:
+            return f"{change.before.value}?"
+    told = picture.alerts.told.get(found.user_id)
+    return "UNKNOWN" if told is None else f"{told.alert.status.value}?"
 
 
 def _facts(picture: Picture, found: Assessment) -> list[list[object]]:
@@ -118,11 +130,16 @@ def _facts(picture: Picture, found: Assessment) -> list[list[object]]:
     if record is None:
         facts += [["Pipeline says", "nothing so far"], ["Told", "never"]]
         return facts
-    same = "the same" if record.alert.status is found.status else "by older prices or a lost alert"
-    facts.append(["Pipeline says", f"{record.alert.status.value}, {same}"])
+    facts.append(["Pipeline says", f"{record.alert.status.value}, {_agreement(record, found)}"])
     by = [r.channel for r in record.receipts if r.outcome == "delivered"]
     facts.append(["Told", f"{clock(record.alert.timestamp)} by {joined(by, 'nobody yet')}"])
     return facts
+
+
+def _agreement(record: AlertRecord, found: Assessment) -> str:
+    if record.alert.status is found.status:
+        return "the same"
+    return "its last word" if found.status is Status.UNKNOWN else "not what we find"
 
 
 def _in_state(picture: Picture, found: Assessment) -> object:

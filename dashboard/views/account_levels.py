@@ -48,7 +48,8 @@ def cures(
         rows = [_cure(cure, policy) for cure in offered]
     say = None
     if target is None:
-        say = cells.Say("Nothing to cure.", (_why_not(found),))
+        unknown = found.status is Status.UNKNOWN
+        say = cells.Say("No cure is named." if unknown else "Nothing to cure.", (_why_not(found),))
     elif not rows:
         say = cells.Say("No single move is enough.", ("Its positions do not reach that far.",))
     return Board(

@@ -16,7 +16,7 @@ from core.levels import Direction, trigger_price
 from core.margin import assess
 from core.policy import Policy
 from core.portfolio import Portfolio, PriceSnapshot
-from core.what_if import Scenario, apply, compare, waterfall
+from core.what_if import Comparison, Scenario, apply, compare, waterfall
 from dashboard import components, shock_charts
 from dashboard.cells import Board, Say
 from dashboard.format import clock, joined, percent
@@ -199,7 +199,7 @@ def _answer(
     falls = results.falls(waterfall(*before, policy, scenario))
     with components.card("What moved the score", "percentage points, in this order"):
         if found.before.score is None or found.after.score is None or len(falls) > 8:
-            st.caption(_no_waterfall(found.before.score is None, len(falls)))
+            st.caption(_no_waterfall(found, len(falls)))
             return
         figure = shock_charts.waterfall(
             float(found.before.score),
@@ -217,10 +217,13 @@ def _answer(
         )
 
 
-def _no_waterfall(blank: bool, count: int) -> str:
+def _no_waterfall(found: Comparison, count: int) -> str:
     if count > 8:
         return f"{count} edits are too many for one picture; before and after above hold."
-    if blank:
+    unpriced = found.before.reasons or found.after.reasons
+    if unpriced:
+        return f"{joined(sorted(unpriced))} without a usable price: there is no score to move."
+    if found.before.score is None:
         return "There is no score to begin with: add collateral and a borrow, or pick an account."
     return "There is no score after these edits."
 

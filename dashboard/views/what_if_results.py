@@ -58,7 +58,13 @@ def before_and_after(
             Row(["Status", _pill(found.before), _pill(found.after)]),
             Row(["C, USD", *(floored(a.collateral_usd, 2) for a in (found.before, found.after))]),
             Row(["B, USD", *(ceiled(a.borrow_usd, 2) for a in (found.before, found.after))]),
-            Row([needs, *(_repay(case, policy) for case in cases)]),
+            Row(
+                [
+                    needs,
+                    _repay(found.before, cases[0], policy),
+                    _repay(found.after, cases[1], policy),
+                ]
+            ),
         ],
         foot=_reasons(found.after),
         dense=True,
@@ -80,8 +86,10 @@ def _pill(found: Assessment) -> Cell:
     return cells.pill(found.status.value)
 
 
-def _repay(case: tuple[Portfolio, PriceSnapshot], policy: Policy) -> Cell:
-    """The least repayment from outside that reaches the WARNING band."""
+def _repay(found: Assessment, case: tuple[Portfolio, PriceSnapshot], policy: Policy) -> Cell:
+    """The least repayment from outside that reaches the WARNING band; unknown without a score."""
+    if found.status is Status.UNKNOWN:
+        return None
     ways = levels.cures(*case, policy, policy.warning)
     worth = [cure.usd for cure in ways if cure.kind is CureKind.REPAY]
     return ceiled(min(worth), 2) if worth else cells.text("none needed" if not ways else DASH, "t3")

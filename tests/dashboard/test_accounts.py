@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from consumers.stores.values import ScoresSnapshot
 from core.edits import AddAmount, SetPrice
 from core.margin import assess
 from core.policy import Status
@@ -65,6 +66,13 @@ def test_before_the_first_score_the_page_waits() -> None:
     with opened(sample_runtime(empty=True)):
         shown = boards(page("accounts"))
     assert shown["accounts-none"]["say"]["v"] == "No account is scored yet."
+
+
+def on_stale(runtime: SampleRuntime, user: str, asset: str, scores: ScoresSnapshot) -> None:
+    """From now on `user` rests on an old price of `asset`."""
+    stale = replace(scores.valuation.prices, unusable={asset: "stale 2 min 20 s"})
+    found = assess(runtime.book.portfolio(user), stale, runtime.policy)
+    runtime.assess = lambda user_id: found  # type: ignore[method-assign]
 
 
 def opened_account(runtime: SampleRuntime, user: str) -> dict[str, dict[str, Any]]:
@@ -151,16 +159,24 @@ def test_an_account_without_debt_has_no_score_and_says_why() -> None:
 def test_an_account_on_an_old_price_is_not_scored_and_names_the_asset() -> None:
     runtime = sample_runtime()
     assert runtime.scores is not None
-    prices = runtime.scores.valuation.prices
-    stale = replace(prices, unusable={"LINK": "stale 2 min 20 s"})
-    found = assess(runtime.book.portfolio("tamar-03"), stale, runtime.policy)
-    runtime.assess = lambda user_id: found  # type: ignore[method-assign]
+    on_stale(runtime, "tamar-03", "LINK", runtime.scores)
     shown = opened_account(runtime, "tamar-03")
     assert shown["account-head"]["status"] == "UNKNOWN"
+    assert shown["account-head"]["says"] == "UNKNOWN"
     assert words(shown["account-why"]["sum"][0]) == "LINK stale 2 min 20 s"
+    assert shown["account-cures"]["say"]["v"] == "No cure is named."
     assert shown["account-cures"]["say"]["more"] == [
         "It is not scored: a cure computed on an old price would mislead."
     ]
+
+
+def test_an_account_on_an_old_price_keeps_its_last_word_with_a_question_mark() -> None:
+    runtime = sample_runtime()
+    assert runtime.scores is not None
+    on_stale(runtime, "wren-02", "BTC", runtime.scores)
+    shown = opened_account(runtime, "wren-02")
+    assert shown["account-head"]["says"] == "MARGIN_CALL?"
+    assert shown["account-head"]["score"] == "\u2013"
 
 
 def test_the_history_tells_alerts_with_their_channels() -> None:

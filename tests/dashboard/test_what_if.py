@@ -159,6 +159,20 @@ def test_a_blank_sheet_has_no_score_and_says_what_to_do() -> None:
         assert any("pick an account" in caption.value for caption in test.caption)
 
 
+def test_an_account_on_an_old_price_has_no_score_to_move_and_says_so() -> None:
+    runtime = sample_runtime()
+    scores = runtime.scores
+    assert scores is not None
+    stale = replace(scores.valuation.prices, unusable={"LINK": "stale 2 min 20 s"})
+    runtime.scores = replace(scores, valuation=scores.book.revalue(stale))
+    with opened(runtime):
+        test = page("what_if", a="tamar-03")
+        rows = scores_board(test)
+    assert rows[1] == ["Status", "UNKNOWN", "UNKNOWN"]
+    assert rows[4][1:] == ["\u2013", "\u2013"]
+    assert any("LINK without a usable price" in caption.value for caption in test.caption)
+
+
 def test_an_id_that_nobody_has_is_a_blank_sheet() -> None:
     with opened(sample_runtime()):
         test = page("what_if", a="[x](http://evil.example)")
