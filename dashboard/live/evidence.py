@@ -4,6 +4,7 @@ from bisect import bisect_right
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from consumers.stores.alerts import KEPT
 from consumers.stores.values import RunState, TestRun
 from dashboard.live import hops
 from dashboard.live.figures import Span, age, state, text
@@ -40,11 +41,12 @@ def note(p: "Picture") -> str:
     )
 
 
-def alerts_in_window(p: "Picture") -> int:
-    """Real alerts received within the last hour."""
+def alerts_in_window(p: "Picture") -> str:
+    """Real alerts received within the last hour; `5,000+` where no older one is remembered."""
     records = p.alerts.records  # newest first: their ages ascend
     within = bisect_right(records, WINDOW, key=lambda r: p.at - r.received.received_at)
-    return sum(1 for r in records[:within] if not r.alert.test)
+    count = sum(1 for r in records[:within] if not r.alert.test)
+    return f"{count:,}+" if within >= KEPT else f"{count:,}"
 
 
 def _proven(run: TestRun, now: datetime) -> tuple[str, datetime, tuple[Span, ...]]:

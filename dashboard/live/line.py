@@ -118,7 +118,7 @@ def _to_people(p: "Picture") -> list[Station]:
             state="TOPIC",
             topic=True,
             fed_by=2,
-            foot=(text(f"{alert_count:,} in 60 min"),),
+            foot=(text(f"{alert_count} in 60 min"),),
             hop=hops.notifier(p),
         ),
         _consumer(

@@ -4,6 +4,7 @@ Each section changes only when what it shows changes, so that an unchanged one i
 Ages are not in it, only the moments they are counted from.
 """
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ SECTIONS = ("verdict", "line", "tiles", "strip", "accounts", "due", "changes", "
 RECENT = (timedelta(minutes=10), "10 min")
 RECENT_REPLAY = (timedelta(hours=24), "24 h")
 LEDGER_S = 1.0
+LEDGER_SHARE = 40  # at most one part in so many of a core
 Section = dict[str, Any]
 
 
@@ -48,10 +50,13 @@ class BoardBuilder:
         }
 
     def _ledger(self, p: "Picture", moment: float) -> Section:
-        """The ledger once a second: on a bad day it has thousands of entries."""
-        if moment - self._due[0] >= LEDGER_S:
-            self._due = (moment, ledger.due(p))
-        return self._due[1]
+        """The ledger once a second, on a bad day less often: it may have thousands of entries."""
+        due, held = self._due
+        if moment >= due:
+            began = time.perf_counter()
+            held = ledger.due(p)
+            self._due = (moment + max(LEDGER_S, LEDGER_SHARE * (time.perf_counter() - began)), held)
+        return held
 
 
 def market(p: "Picture") -> Section:
@@ -175,7 +180,6 @@ def _scores_age(p: "Picture") -> Section:
     fresh = max(
         judge(age, limits(cadence)), min(prices, key=order, default=Freshness.FRESH), key=order
     )
-    fresh = Freshness.FRESH if p.prices.market.ended else fresh
     note = f"{len(s.book) - s.counts.get(Status.UNKNOWN, 0):,} re-scored"
     return _age("Scores", str(fresh), figures.epoch_ms(at), note, market=True)
 

@@ -43,12 +43,11 @@ class Strip:
         market = p.prices.market
         window, label = window_of(held.cadence)
         points = self._points(held.asset, window, moment)
-        ended = market.ended and market.as_of == held.as_of
         fresh = judge(market.now(p.at) - held.as_of, limits(held.cadence))
         change, span = change_of(points, float(held.price), window, label)
         return {
             "asset": held.asset,
-            "state": "FRESH" if ended else str(fresh),
+            "state": str(fresh),
             "at": figures.epoch_ms(held.as_of),
             "price": figures.price(held.price),
             "change": change,
