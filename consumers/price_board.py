@@ -34,7 +34,9 @@ class PriceBoard:
         old = self.prices.get(tick.asset)
         if old is not None and as_of <= old.as_of:
             return False
-        if replayed is not None:
+        if replayed is None:
+            self.market_time = None
+        else:
             self.market_time = max(replayed, self.market_time or replayed)
         self.prices[tick.asset] = AssetPrice(
             asset=tick.asset,

@@ -1,0 +1,183 @@
+"""The same prices give the same alerts, once each, however and whenever they arrive.
+
+One account owes 50 USDC against 1 ETH: at 100 it scores 100, at 74 48, at 60 20, at 55 10.
+"""
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from consumers.desk import Desk, Turn
+from consumers.incidents import EngineState, load
+from consumers.rounds import PriceMessage
+from consumers.wire import decode_alert
+from core.alerts import MarginAlert
+from core.book import Book
+from core.policy import Policy, Status
+from core.portfolio import Portfolio
+from tests.consumers.arrivals import NOON, Arrivals, hour
+from tests.support import FakeClock
+
+POLICY = Policy(reminder={Status.LIQUIDATION: timedelta(hours=1)})
+BOOK = Book.from_portfolios(
+    [
+        Portfolio.of("long-01", {"ETH": 1}, {"USDC": 50}),
+        Portfolio.of("luna-01", {"LUNA": 10}, {"USDC": 50}),
+        Portfolio.of("free-01", {"ETH": 1}, {}),
+    ],
+    POLICY,
+)
+EMPTY = EngineState({}, {}, None)
+
+
+def _desk(clock: FakeClock | None = None, state: EngineState = EMPTY) -> Desk:
+    return Desk(
+        book=BOOK, state=state, cadence=timedelta(seconds=2), clock=clock or FakeClock(NOON)
+    )
+
+
+def _round(
+    mail: Arrivals, number: int, eth: str, luna: str | None = "10", *, replay: bool = True
+) -> list[PriceMessage]:
+    prices = {"ETH": eth, "USDC": "1"} | ({} if luna is None else {"LUNA": luna})
+    return [
+        mail.price(
+            asset,
+            price,
+            number=number,
+            size=len(prices),
+            replayed_from=hour(number) if replay else None,
+            cadence_s=3600 if replay else 2,
+        )
+        for asset, price in prices.items()
+    ]
+
+
+def _take(desk: Desk, messages: Iterable[PriceMessage]) -> Turn:
+    for message in messages:
+        desk.add(message)
+    return desk.turn()
+
+
+def _alerts(turn: Turn) -> list[MarginAlert]:
+    alerts = []
+    for letter in turn.letters:
+        alert = decode_alert(letter.encoded.data, letter.encoded.attributes, NOON)
+        assert isinstance(alert, MarginAlert)
+        assert letter.key == alert.event_id
+        alerts.append(alert)
+    return alerts
+
+
+def test_the_first_round_is_told_for_who_is_in_trouble_already() -> None:
+    turn = _take(_desk(), _round(Arrivals(), 1, "60"))
+    assert turn.transitions == {"NEW->MARGIN_CALL": 1, "NEW->HEALTHY": 1, "NEW->NO_DEBT": 1}
+    (alert,) = _alerts(turn)
+    assert (alert.user_id, alert.status, alert.health_score) == (
+        "long-01",
+        Status.MARGIN_CALL,
+        Decimal(20),
+    )
+    assert alert.prices["ETH"].timestamp == hour(1)
+
+
+def test_a_transition_is_told_once() -> None:
+    desk, mail = _desk(), Arrivals()
+    _take(desk, _round(mail, 1, "100"))
+    fell = _take(desk, _round(mail, 2, "74"))
+    assert fell.transitions == {"HEALTHY->WARNING": 1}
+    assert [a.event_type for a in _alerts(fell)] == ["margin_warning"]
+    same = _take(desk, _round(mail, 3, "74"))
+    assert (same.transitions, same.letters) == ({}, [])
+
+
+def test_a_recovery_within_the_hysteresis_is_told_when_the_score_clears_it() -> None:
+    desk, mail = _desk(), Arrivals()
+    _take(desk, _round(mail, 1, "74"))
+    assert _take(desk, _round(mail, 2, "75.1")).letters == []  # 50.2: HEALTHY, not clear of 50.5
+    cleared = _take(desk, _round(mail, 3, "75.3"))  # 50.6, and no transition in this round
+    assert cleared.transitions == {}
+    assert [a.event_type for a in _alerts(cleared)] == ["margin_recovered"]
+    assert cleared.incidents == {"long-01": None}
+
+
+def test_an_open_liquidation_is_repeated_at_the_reminder_interval_of_the_market() -> None:
+    desk, mail = _desk(), Arrivals()
+    told = [_alerts(_take(desk, _round(mail, n, "55"))) for n in (1, 2, 3)]
+    assert [[a.sequence for a in alerts] for alerts in told] == [[1], [2], [3]]
+    assert len({a.incident_started_at for alerts in told for a in alerts}) == 1
+
+
+def test_a_feed_that_stops_makes_unknown_and_tells_nothing() -> None:
+    desk, mail = _desk(), Arrivals()
+    _take(desk, _round(mail, 1, "100", "4"))  # 40 against 50: LIQUIDATION
+    turns = [_take(desk, _round(mail, n, "100", None)) for n in (2, 3, 4, 5)]
+    assert sum((t.transitions for t in turns), Counter()) == {"LIQUIDATION->UNKNOWN": 1}
+    assert [len(t.letters) for t in turns] == [1, 1, 1, 0]  # reminders, then silence
+    back = _take(desk, _round(mail, 6, "100", "10"))
+    (alert,) = _alerts(back)
+    assert (alert.user_id, alert.event_type, alert.sequence) == ("luna-01", "margin_recovered", 5)
+
+
+def test_a_live_price_grows_stale_without_any_message() -> None:
+    clock = FakeClock(NOON)
+    desk = _desk(clock)
+    _take(desk, _round(Arrivals(), 1, "100", replay=False))
+    clock.advance(16)  # three times the floor of 5 s, and a little
+    assert desk.turn().transitions == {"HEALTHY->UNKNOWN": 2}
+
+
+def test_late_and_repeated_prices_move_nothing() -> None:
+    desk, mail = _desk(), Arrivals()
+    _take(desk, _round(mail, 1, "100"))
+    _take(desk, _round(mail, 2, "100"))
+    turn = _take(desk, _round(mail, 1, "55"))
+    assert (turn.evaluations, turn.letters, len(turn.messages)) == (0, [], 3)
+
+
+PATH = ("100", "74", "60", "55", "60", "78", "100", "61", "50", "90")
+
+
+def _whole(messages: list[PriceMessage], desk: Desk) -> tuple[Counter[str], list[str]]:
+    transitions: Counter[str] = Counter()
+    told: list[str] = []
+    for message in messages:
+        turn = _take(desk, [message])
+        transitions.update(turn.transitions)
+        told += [letter.key for letter in turn.letters]
+    return transitions, told
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_shuffled_and_repeated_messages_give_the_same_alerts_in_the_same_order(seed: int) -> None:
+    mail = Arrivals()
+    clean = [m for n, eth in enumerate(PATH, 1) for m in _round(mail, n, eth)]
+    expected = _whole(clean, _desk())
+    rng = random.Random(seed)
+    mixed = clean + rng.sample(clean, 9)
+    rng.shuffle(mixed)
+    assert _whole(mixed, _desk()) == expected
+    assert len(expected[1]) == len(set(expected[1])) == 8
+
+
+@pytest.mark.parametrize("cut", range(1, len(PATH)))
+def test_a_desk_made_from_the_last_commit_goes_on_as_if_never_stopped(cut: int) -> None:
+    mail = Arrivals()
+    rounds = [_round(mail, n, eth) for n, eth in enumerate(PATH, 1)]
+    expected = _whole([m for one in rounds for m in one], _desk())
+    connection = sqlite3.connect(":memory:")
+    desk, transitions, told = _desk(state=load(connection)), Counter[str](), list[str]()
+    for number, one in enumerate(rounds):
+        if number == cut:
+            desk = _desk(state=load(connection))
+        turn = _take(desk, one)
+        turn.write(connection)
+        transitions.update(turn.transitions)
+        told += [letter.key for letter in turn.letters]
+    assert (transitions, told) == expected
+    connection.close()
