@@ -178,6 +178,8 @@ def test_every_answer_has_the_guarding_headers(client: Client) -> None:
     for path, host in (("/api/ready", "127.0.0.1"), ("/api/ready", "evil.example"), ("/x", "a")):
         headers = client.get(path, headers={"host": host}).headers
         assert "object-src 'none'" in headers["content-security-policy"]
+        scripts = headers["content-security-policy"].split("script-src ")[1].split(";")[0]
+        assert "unsafe" not in scripts
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
     assert client.get("/api/ready").headers["cache-control"] == "no-store"

@@ -112,3 +112,20 @@ def test_lost_server_is_said_within_seconds_and_recovers(
             healed = tab.get_by_role("heading", name="Scores are current")
             expect(healed).to_be_visible(timeout=30_000)
             expect(tab.locator(".board-root.deaf")).not_to_be_attached()
+
+
+def test_finding_has_its_remedy_its_consequences_and_a_hand_over(
+    overview: Page, server: Server
+) -> None:
+    overview.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    server.act("disconnect")
+    expect(overview.get_by_text("fusion doctor")).to_be_visible(timeout=WAIT)
+    overview.get_by_role("button", name="11 consequences folded").click()
+    expect(overview.get_by_text("Beyond the break, not judged: Price oracle")).to_be_visible()
+    overview.get_by_role("button", name="Copy hand-over").click()
+    expect(overview.get_by_role("button", name="Copied")).to_be_visible()
+    text = overview.evaluate("navigator.clipboard.readText()")
+    assert text.startswith("Fusion Prime control room, 2026-11-23 14:")
+    assert "Disconnected from the broker" in text
+    assert "LIQUIDATION 1, MARGIN_CALL 3, WARNING 2, HEALTHY 5, NO_DEBT 1, UNKNOWN 0" in text
+    assert len(text.splitlines()) <= 30
