@@ -12,22 +12,12 @@ from consumers.stores.values import (
     AlertsSnapshot,
     BacklogsSnapshot,
     EscrowsSnapshot,
+    Latency,
     PricesSnapshot,
     ScoresSnapshot,
     TestRun,
 )
 from core.diagnosis import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """In-band, publish to received, over the last minutes; negative transits are counted apart."""
-
-    count: int
-    p50_ms: float | None
-    p95_ms: float | None
-    max_ms: float | None
-    skewed: int
 
 
 @dataclass(frozen=True, slots=True)

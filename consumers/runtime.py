@@ -124,8 +124,8 @@ class Runtime:
         """Journal first, then what it remembers, then the scores, then the streams."""
         self.journal.start()
         self.audit.prepare()
+        self.actions.prepare()  # the test runs first, so that their receipts find them
         remembered = self.intake.warm()
-        self.actions.prepare()
         self.scorer.start()
         self.poller.start()
         for feed in self.feeds:

@@ -33,7 +33,9 @@ class PriceHistory:
         start = self._fine[-1][0] - int(length.total_seconds() * 1000)
         source = self._fine if self._fine[0][0] <= start or not self._coarse else None
         if source is None:
-            older = [p for p in self._coarse if p[0] < self._fine[0][0]]
+            # a bucket is stamped with its minute's start: one that reaches into the fine part
+            # would be a point that never was
+            older = [p for p in self._coarse if p[0] + BUCKET_MS <= self._fine[0][0]]
             points = [p for p in (*older, *self._fine) if p[0] >= start]
         else:
             points = [p for p in source if p[0] >= start]

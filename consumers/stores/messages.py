@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from consumers.picture import Latency
-from consumers.stores.values import Message
+from consumers.stores.values import Latency, Message
 
 KEPT = 500
 SAMPLES = 3_000

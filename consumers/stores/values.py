@@ -172,7 +172,10 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One hop of a round trip: `ms` since the hop before, None while it has not been reached."""
+    """One hop of a round trip: `ms` since the hop before, None while it has not been reached.
+
+    "Received here" and "Notifier received" run beside each other, both from the publish ack.
+    """
 
     name: str
     state: RunState
@@ -214,6 +217,8 @@ class TestRun:
                 missing = RunState.LOST if late else RunState.PENDING
                 hops.append(Hop(name, missing, None, None))
                 continue
+            if name in ("Received here", "Notifier received"):
+                before = self._sent_by(at)
             ms = (at - before).total_seconds() * 1000
             state = RunState.PASS if at - self.built_at <= self.timeout else RunState.LATE
             hops.append(Hop(name, state, ms, at))
@@ -237,6 +242,11 @@ class TestRun:
         if self.receipt_at is None:
             return None
         return (self.receipt_at - self.built_at).total_seconds() * 1000
+
+    def _sent_by(self, arrival: datetime) -> datetime:
+        """What an arrival is measured from: the publish ack, or the building if it outran that."""
+        acked = self.published_at
+        return acked if acked is not None and acked <= arrival else self.built_at
 
     def _delivered_at(self) -> datetime | None:
         times = [r.delivered_at for r in self.receipts if r.delivered_at is not None]
@@ -327,3 +337,14 @@ class Message:
     attributes: Mapping[str, str]
     data: bytes
     refused: str | None = None  # why it went to quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """In-band, publish to received, over the last minutes; negative transits are counted apart."""
+
+    count: int
+    p50_ms: float | None
+    p95_ms: float | None
+    max_ms: float | None
+    skewed: int

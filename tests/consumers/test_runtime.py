@@ -137,6 +137,9 @@ def test_a_test_alert_with_receipts_passes(make: Make) -> None:
         )
         desk.publisher.publish(RECEIPTS, encode_receipt(receipt))
     eventually(lambda: _state(desk, run.test_id) is RunState.PASS)
+    desk.runtime.stop()
+    again = make()
+    assert _state(again, run.test_id) is RunState.PASS, "a restart remembers the receipts"
 
 
 def _state(desk: Desk, test_id: str) -> RunState | None:

@@ -106,6 +106,13 @@ class TestHistory:
             history.add(i * 1000, 1.0)
         assert [p[0] for p in history.window(timedelta(seconds=2))] == [97_000, 98_000, 99_000]
 
+    def test_no_point_is_handed_out_that_never_was(self) -> None:
+        history = PriceHistory()
+        for second in (59, 61, 63):
+            history.add(second * 1000, float(second))
+        points = history.window(timedelta(hours=1))
+        assert points == ((59_000, 59.0), (61_000, 61.0), (63_000, 63.0))
+
 
 class TestAlerts:
     def test_the_same_event_twice_is_one_record_times_two(self) -> None:
