@@ -169,7 +169,7 @@ def _hops(hops: Sequence[Hop], run: TestRun) -> list[Row]:
         else:
             end, took = _ms(run.built_at, hop.at), max(0.0, hop.ms)
             ink = "" if hop.state is RunState.PASS else "warn"
-            bar = cells.hop(_took(hop.ms, end), (end - took) / scale, round(took / scale, 4), ink)
+            bar = cells.hop(milliseconds(hop.ms), (end - took) / scale, round(took / scale, 4), ink)
         name = cells.text(hop.name)
         rows.append(Row([cells.sequence({"v": "", "g": state, "s": tone(state)}, name), bar]))
     return rows
@@ -177,11 +177,6 @@ def _hops(hops: Sequence[Hop], run: TestRun) -> list[Row]:
 
 def _ms(begin: datetime, end: datetime) -> float:
     return (end - begin).total_seconds() * 1000
-
-
-def _took(ms: float, since_built: float) -> str:
-    """Two receivers hear of it side by side: the one named later may well be the earlier."""
-    return milliseconds(ms) if ms >= 0 else f"beside it, at {milliseconds(since_built)}"
 
 
 def _not_reached(hop: Hop, timeout: timedelta, *, first: bool) -> Cell:
