@@ -11,7 +11,9 @@ from consumers.clock import Clock
 from consumers.feed import Incoming
 from consumers.wire import PriceTick
 
-GRACE_S = 2.0  # how long a round waits for its missing messages, or for a missing round before it
+# How long a round waits for missing messages, or for a missing round before it. A live market goes
+# on soon; a replay waits for what a killed consumer held, which comes again within ten seconds.
+GRACE_S, REPLAY_GRACE_S = 2.0, 15.0
 MOST = 25  # rounds handed on at once
 
 
@@ -33,7 +35,7 @@ class RoundOfPrices:
 
 @dataclass(slots=True)
 class _Open:
-    since: float
+    overdue: float
     size: int | None
     messages: list[PriceMessage] = field(default_factory=list)
     assets: set[str] = field(default_factory=set)
@@ -46,9 +48,8 @@ class _Open:
 class RoundGate:
     """Sorts messages into rounds. One thread's own; `done` is the last round handed on, if any."""
 
-    def __init__(self, clock: Clock, done: int | None = None, grace_s: float = GRACE_S) -> None:
+    def __init__(self, clock: Clock, done: int | None = None) -> None:
         self._clock = clock
-        self._grace_s = grace_s
         self._open: dict[int, _Open] = {}
         self._loose: list[PriceMessage] = []
         self.done = done
@@ -63,9 +64,11 @@ class RoundGate:
         ):
             self._loose.append(message)
             return
-        held = self._open.setdefault(
-            number, _Open(self._clock.monotonic(), message.tick.round_size)
-        )
+        held = self._open.get(number)
+        if held is None:
+            grace_s = GRACE_S if message.tick.replayed_from is None else REPLAY_GRACE_S
+            overdue = self._clock.monotonic() + grace_s
+            held = self._open[number] = _Open(overdue, message.tick.round_size)
         held.messages.append(message)
         held.assets.add(message.tick.asset)
 
@@ -78,10 +81,7 @@ class RoundGate:
         while self._open and len(taken) < MOST:
             number = min(self._open)
             held = self._open[number]
-            if (
-                not self._is_next(number, held)
-                and self._clock.monotonic() < held.since + self._grace_s
-            ):
+            if not self._is_next(number, held) and self._clock.monotonic() < held.overdue:
                 break
             del self._open[number]
             self.done = number
@@ -94,8 +94,7 @@ class RoundGate:
             return 0.0
         if not self._open:
             return None
-        since = self._open[min(self._open)].since
-        return max(0.0, since + self._grace_s - self._clock.monotonic())
+        return max(0.0, self._open[min(self._open)].overdue - self._clock.monotonic())
 
     def waiting(self) -> tuple[PriceMessage, ...]:
         """Everything held back."""

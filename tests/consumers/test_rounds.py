@@ -1,7 +1,7 @@
 """Rounds are handed on whole and in order, however their messages come."""
 
-from consumers.rounds import GRACE_S, RoundGate
-from tests.consumers.arrivals import Arrivals
+from consumers.rounds import GRACE_S, REPLAY_GRACE_S, RoundGate
+from tests.consumers.arrivals import Arrivals, hour
 from tests.support import FakeClock
 
 
@@ -36,6 +36,18 @@ def test_what_is_missing_is_waited_for_and_then_given_up() -> None:
     clock.advance(GRACE_S)
     assert _numbers(gate) == [2, 3]
     assert gate.done == 3
+
+
+def test_a_replay_waits_until_what_a_killed_consumer_held_has_come_again() -> None:
+    clock = FakeClock()
+    gate, mail = RoundGate(clock, done=1), Arrivals()
+    gate.add(mail.price("ETH", "1", number=3, replayed_from=hour(3)))
+    clock.advance(10)
+    gate.add(mail.price("ETH", "1", number=2, replayed_from=hour(2)))
+    assert _numbers(gate) == [2, 3]
+    gate.add(mail.price("ETH", "1", number=5, replayed_from=hour(5)))
+    clock.advance(REPLAY_GRACE_S)
+    assert _numbers(gate) == [5]
 
 
 def test_a_duplicate_does_not_make_a_round_whole() -> None:

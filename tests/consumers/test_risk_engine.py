@@ -1,0 +1,194 @@
+"""The risk engine over the real clients: prices in, alerts out, once each.
+
+One account owes 50 USDC against 1 ETH: at 100 it is HEALTHY, at 74 WARNING, at 55 LIQUIDATION.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from consumers.clock import SystemClock
+from consumers.feed import Feed, Incoming
+from consumers.journal import Journal
+from consumers.pubsub import PubSub
+from consumers.risk_engine import RiskEngine
+from consumers.settings import load
+from consumers.topology import ALERTS, NOTIFICATIONS, PRICES, SETTLEMENTS, provision
+from consumers.wire import Encoded, PriceTick, decode_alert, encode_price
+from consumers.worker import WorkerState
+from core.alerts import MarginAlert
+from core.book import Book
+from core.portfolio import Portfolio
+from embedded.broker import BrokerProcess
+from tests.consumers.arrivals import hour
+from tests.support import eventually
+
+CLOCK = SystemClock()
+
+
+class Room:
+    """A broker's project, an oracle's hand, and everything that was told."""
+
+    def __init__(self, broker: BrokerProcess, project: str, folder: Path) -> None:
+        self.settings = load({}, project=project, emulator_host=broker.address, data_dir=folder)
+        self.pubsub = PubSub(project, broker.address)
+        provision(self.pubsub)
+        self.publisher = self.pubsub.publisher()
+        self.told: list[MarginAlert] = []
+        self._listener = Feed(
+            pubsub=self.pubsub,
+            name="listener",
+            topic=ALERTS,
+            subscription=NOTIFICATIONS,
+            handle=self._hear,
+            clock=CLOCK,
+            cadence=None,
+        )
+        self._listener.start()
+        self._number = 0
+        self._engines: list[tuple[RiskEngine, Journal]] = []
+
+    def engine(self, *, fresh_broker: bool = False) -> RiskEngine:
+        """A risk engine on this room's journal; one at a time."""
+        journal = Journal(self.settings.data_dir / "platform.db", CLOCK)
+        journal.start()
+        policy = self.settings.policy
+        book = [Portfolio.of("long-01", {"ETH": 1}, {"USDC": 50})]
+        engine = RiskEngine(
+            settings=self.settings,
+            pubsub=self.pubsub,
+            publisher=self.publisher,
+            journal=journal,
+            clock=CLOCK,
+            book=Book.from_portfolios(book, policy),
+            fresh_broker=fresh_broker,
+        )
+        engine.start()
+        self._engines.append((engine, journal))
+        return engine
+
+    def leave(self) -> None:
+        """Stop the engine that runs."""
+        engine, journal = self._engines.pop()
+        engine.stop()
+        journal.stop()
+
+    def prices(self, eth: str) -> None:
+        """One complete round, an hour of the market after the one before."""
+        self._number += 1
+        metadata = {
+            "round": str(self._number),
+            "round_size": "2",
+            "cadence_s": "3600",
+            "replayed_from": hour(self._number).isoformat(),
+        }
+        for asset, price in (("ETH", eth), ("USDC", "1")):
+            now = CLOCK.now()
+            tick = PriceTick(asset, Decimal(price), "test", now, False, metadata, ())
+            self.publisher.publish(PRICES, encode_price(tick)).result(5)
+
+    def close(self) -> None:
+        while self._engines:
+            self.leave()
+        self._listener.stop()
+        self.publisher.close()
+        self.pubsub.close()
+
+    def _hear(self, incoming: Incoming) -> None:
+        alert = decode_alert(incoming.data, incoming.attributes, CLOCK.now())
+        assert isinstance(alert, MarginAlert)
+        self.told.append(alert)
+        incoming.ack()
+
+
+@pytest.fixture
+def room(broker: BrokerProcess, project: str, tmp_path: Path) -> Iterator[Room]:
+    made = Room(broker, project, tmp_path)
+    yield made
+    made.close()
+
+
+def _counter(engine: RiskEngine, name: str) -> Callable[[], int]:
+    return lambda: engine.status().counters.get(name, 0)
+
+
+def test_a_fall_becomes_an_alert_and_the_prices_are_acknowledged(room: Room) -> None:
+    engine = room.engine()
+    room.prices("100")
+    room.prices("74")
+    eventually(lambda: [a.event_type for a in room.told] == ["margin_warning"])
+    (alert,) = room.told
+    assert (alert.user_id, alert.health_score, alert.previous_health_score) == (
+        "long-01",
+        Decimal(48),
+        Decimal(100),
+    )
+    assert (alert.market_time, alert.prices["ETH"].timestamp) == (hour(2), hour(2))
+    eventually(lambda: _counter(engine, "alerts_published")() == 1)
+    status = engine.status()
+    assert status.state is WorkerState.RUNNING
+    expected = {"ticks": 4, "rounds": 2, "NEW->HEALTHY": 1, "HEALTHY->WARNING": 1}
+    assert expected.items() <= status.counters.items()
+    assert engine.statuses["WARNING"] == 1
+
+
+def test_a_restarted_engine_keeps_its_incidents_and_tells_only_what_is_new(room: Room) -> None:
+    room.engine()
+    room.prices("74")
+    eventually(lambda: len(room.told) == 1)
+    room.leave()
+    again = room.engine()
+    room.prices("73")
+    room.prices("55")
+    eventually(lambda: len(room.told) == 2)
+    assert [(a.event_type, a.sequence) for a in room.told] == [
+        ("margin_warning", 1),
+        ("liquidation_imminent", 2),
+    ]
+    assert room.told[0].incident_started_at == room.told[1].incident_started_at
+    counters = again.status().counters
+    assert not [name for name in counters if name.startswith("NEW->")]
+    assert counters["WARNING->LIQUIDATION"] == 1
+
+
+def test_prices_that_came_while_it_was_away_are_scored_when_it_is_back(room: Room) -> None:
+    first = room.engine()
+    room.prices("100")
+    eventually(lambda: _counter(first, "rounds")() == 1)
+    room.leave()
+    room.prices("74")
+    room.prices("55")
+    room.engine()
+    eventually(lambda: len(room.told) == 2, 20)
+    assert [a.event_type for a in room.told] == ["margin_warning", "liquidation_imminent"]
+
+
+def test_a_broker_without_memory_is_told_again_under_the_same_ids(room: Room) -> None:
+    room.engine()
+    room.prices("74")
+    eventually(lambda: len(room.told) == 1)
+    room.leave()
+    room.engine(fresh_broker=True)
+    eventually(lambda: len(room.told) == 2)
+    assert room.told[0] == room.told[1]
+
+
+def test_what_cannot_be_read_is_quarantined_and_blocks_nothing(room: Room) -> None:
+    engine = room.engine()
+    room.publisher.publish(PRICES, Encoded(b"{", {}))
+    room.publisher.publish(SETTLEMENTS, Encoded(b"[]", {}))
+    room.prices("74")
+    eventually(lambda: len(room.told) == 1)
+    eventually(lambda: _counter(engine, "quarantined")() == 2)
+
+
+def test_it_stops_within_seconds_and_leaves_no_thread(room: Room) -> None:
+    engine = room.engine()
+    room.prices("100")
+    eventually(lambda: _counter(engine, "rounds")() == 1)
+    began = CLOCK.monotonic()
+    room.leave()
+    assert CLOCK.monotonic() - began < 4
+    assert engine.status().state is WorkerState.STOPPED
