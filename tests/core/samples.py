@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import localcontext
 
-from core.exact import Number, decimal_of
+from core.exact import CONTEXT, Number, decimal_of
 from core.margin import Assessment, assess
 from core.policy import Policy
 from core.portfolio import Portfolio, PricePoint, PriceSnapshot
@@ -29,6 +30,7 @@ def snapshot(
 
 def scored(score: Number, user_id: str = "ann", as_of: datetime = NOON) -> Assessment:
     """The assessment of an account that owes 100 USDC and has exactly this score."""
-    held = 100 + decimal_of(score, "score")
+    with localcontext(CONTEXT):
+        held = 100 + decimal_of(score, "score")
     account = Portfolio.of(user_id, {"USDT": held}, {"USDC": 100})
     return assess(account, snapshot({"USDT": 1, "USDC": 1}, as_of=as_of), POLICY)
