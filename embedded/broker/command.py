@@ -11,7 +11,9 @@ from embedded.broker.server import serve
 
 
 def run(host: str, port: int, *, allow_public: bool = False, parent: int | None = None) -> int:
-    """Serve until SIGTERM, SIGINT or the end of process `parent`; the exit status.
+    """Serve until SIGTERM, SIGINT (not with a `parent`) or the end of process `parent`.
+
+    Returns the exit status, 0 or 2.
 
     Prints one line, `{"address": "127.0.0.1:8085"}`, on standard output once it listens.
     2: the address cannot be served, with one line on standard error.
@@ -26,10 +28,12 @@ def run(host: str, port: int, *, allow_public: bool = False, parent: int | None 
 
 async def _run(host: str, port: int, *, allow_public: bool, parent: int | None) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
     watch = None
     if parent is not None:
+        # Ctrl-C goes to the whole terminal group; the parent stops us when everyone else is done.
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
         watch = asyncio.create_task(parent_gone(parent, sys.stdin.fileno()), name="lifeline")
         watch.add_done_callback(lambda _: stop.set())
     try:

@@ -102,7 +102,7 @@ class Delivery:
         """
         known = {message.sequence: message for message in (*self.unacknowledged(), *retained)}
         for lease in self._leases.values():
-            self._put_down(lease)
+            lease.put_down()
         self._leases.clear()
         self._again.clear()
         wanted = (known[sequence] for sequence in sorted(known))
@@ -170,7 +170,7 @@ class Delivery:
         for ack_id in ack_ids:
             lease = self._leases.pop(ack_id, None)
             if lease is not None:
-                self._put_down(lease)
+                lease.put_down()
             else:
                 lease = self._again.acknowledge(ack_id)
                 if lease is None:
@@ -193,7 +193,7 @@ class Delivery:
             if lease is not None:
                 lease.deadline = deadline
                 if lease.consumer is not None and lease.consumer.closed:
-                    self._put_down(lease)  # its stream is gone, but somebody still works on it
+                    lease.put_down()  # its stream is gone, but somebody still works on it
         if deadline < self._earliest:
             self._earliest = deadline
             self._arm()
@@ -251,12 +251,6 @@ class Delivery:
                 chosen.append((message, lapsed.attempt))
         return chosen
 
-    @staticmethod
-    def _put_down(lease: Lease) -> None:
-        if lease.consumer is not None:
-            lease.consumer.release(lease.message.size)
-            lease.consumer = None
-
     def _release(self, gone: Consumer) -> None:
         """A stream is gone for good: its leases come again, which is nobody's failure."""
         held = [lease for lease in self._leases.values() if lease.consumer is gone]
@@ -266,7 +260,7 @@ class Delivery:
         """These deliveries came to nothing: forward to the dead letter topic or deliver again."""
         policy, now = self.policy, self._clock.monotonic()
         for lease in leases:
-            self._put_down(lease)
+            lease.put_down()
             del self._leases[lease.ack_id]
             spent = policy.max_attempts is not None and lease.attempt >= policy.max_attempts
             if failed and spent and self._forward(lease.message, lease.attempt):

@@ -18,6 +18,12 @@ class Lease(Delivered):
     deadline: float
     consumer: Consumer | None
 
+    def put_down(self) -> None:
+        """It no longer counts against its holder's flow control."""
+        if self.consumer is not None:
+            self.consumer.release(self.message.size)
+            self.consumer = None
+
 
 class Redelivery:
     """Lapsed leases in publish order, so that a single stream sees old messages before new ones.

@@ -91,6 +91,13 @@ class Bench:
         return self._dead_letters
 
 
+def open_stream(delivery: Delivery) -> Consumer:
+    """A stream without flow control."""
+    consumer = Consumer(wake=lambda: None, deadline_s=10.0)
+    delivery.attach(consumer)
+    return consumer
+
+
 def sequences(leases: list[Lease]) -> list[int]:
     """The sequence numbers of what was delivered."""
     return [lease.message.sequence for lease in leases]

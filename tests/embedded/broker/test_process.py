@@ -78,6 +78,15 @@ def test_a_stopping_broker_ends_streams_as_unavailable_which_clients_ride_out() 
         stream.close()
 
 
+def test_ctrl_c_leaves_stopping_to_the_parent() -> None:
+    with BrokerProcess() as process, grpc.insecure_channel(process.address) as channel:
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGINT)
+        client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+        client.create_topic(name="projects/pro/topics/prices")
+        assert process.alive
+
+
 def test_it_dies_with_its_parent() -> None:
     script = (
         "import sys, threading\n"
