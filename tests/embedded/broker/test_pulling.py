@@ -32,15 +32,15 @@ def test_an_empty_subscription_answers_before_the_caller_gives_up(
 ) -> None:
     request = {"subscription": subscription, "max_messages": 1}
     began = time.monotonic()
-    assert not subscriber.pull(request=request, timeout=1).received_messages
-    assert 0.5 < time.monotonic() - began < 1
+    assert not subscriber.pull(request=request, timeout=2).received_messages
+    assert 1 < time.monotonic() - began < 2
 
 
 def test_a_waiting_pull_is_woken_by_a_message(
     publisher: PublisherClient, subscriber: SubscriberClient, topic: str, subscription: str
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
-        pulled = pool.submit(pull, subscriber, subscription, timeout=5)
+        pulled = pool.submit(pull, subscriber, subscription, wait=True)
         publisher.publish(topic, b"x").result(5)
         assert len(pulled.result(5)) == 1
 
@@ -66,9 +66,9 @@ def test_a_lease_that_is_not_extended_runs_out(
         subscription=subscription, ack_ids=[one.ack_id], ack_deadline_seconds=1
     )
     began = time.monotonic()
-    (again,) = pull(subscriber, subscription, timeout=5)
+    (again,) = pull(subscriber, subscription, wait=True)
     assert again.message.data == b"0"
-    assert 0.9 < time.monotonic() - began < 2
+    assert 0.9 < time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_retry_policy_holds_a_nacked_message_back(
     )
     began = time.monotonic()
     eventually(lambda: pull(subscriber, name), interval=0.05)
-    assert 0.9 < time.monotonic() - began < 2
+    assert 0.9 < time.monotonic() - began < 5
 
 
 def test_a_new_subscription_seeks_back_to_warm_up(

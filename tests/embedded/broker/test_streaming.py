@@ -11,7 +11,7 @@ from google.cloud.pubsub_v1.subscriber.message import Message
 from google.cloud.pubsub_v1.subscriber.scheduler import ThreadScheduler
 
 from embedded.broker import BrokerProcess
-from tests.embedded.broker.calls import publish
+from tests.embedded.broker.calls import publish, pull
 from tests.embedded.broker.raw_stream import raw_stream
 from tests.support import eventually
 
@@ -42,8 +42,7 @@ def test_the_default_client_receives_and_acknowledges(
     future.result(5)
     assert {message.data for message in received} == set(_numbers(0, 1, 2))
     assert received[0].delivery_attempt is None
-    request = {"subscription": subscription, "max_messages": 5}
-    assert not subscriber.pull(request=request, timeout=0.5).received_messages
+    assert pull(subscriber, subscription) == []
 
 
 def test_one_worker_sees_two_thousand_messages_in_publish_order(
