@@ -1,4 +1,4 @@
-"""The edits a what-if is made of; each changes a portfolio or the prices, and nothing else.
+"""The edits of a what-if that change a portfolio or the prices, and nothing else.
 
 Amounts are units, prices USD, shocks signed fractions (-0.2: 20 percent down). An edit is checked
 when a scenario takes it in, so that what is applied is known to be sound.
@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from types import MappingProxyType
 
+from core.categories import betas_of
 from core.errors import FieldError
 from core.exact import CONTEXT, HUNDRED, ONE, ZERO, Number, amount_of, decimal_of, plain
-from core.portfolio import Portfolio, PricePoint, PriceSnapshot, Side, symbol_of
+from core.portfolio import Portfolio, PricePoint, PriceSnapshot, Side, identifier_of, symbol_of
 
 HYPOTHETICAL = "what-if"
 """The tick id of a price that nobody sent, and the end of its snapshot's id."""
@@ -138,7 +139,56 @@ class ShockAll:
         return f"all prices {_percent(self.fraction)}{spared}"
 
 
-Edit = SetAmount | AddAmount | SetPrice | Shock | ShockAll
+@dataclass(frozen=True, slots=True)
+class GroupShock:
+    """The price of each named asset moves by its beta times a fraction."""
+
+    fraction: Decimal
+    betas: Mapping[str, Decimal]
+
+    def checked(self, field: str) -> "GroupShock":
+        """The same edit with folded symbols; FieldError naming what cannot be used."""
+        fraction = decimal_of(self.fraction, f"{field}.fraction")
+        betas = betas_of(self.betas, f"{field}.betas")
+        with localcontext(CONTEXT):
+            for asset, beta in betas.items():
+                if beta * fraction <= -ONE:
+                    entry = f"{field}.betas.{asset}"
+                    raise FieldError(entry, "its price would fall by all it is worth")
+        return GroupShock(fraction, betas)
+
+    def on(self, case: Case) -> Case:
+        """The case after this edit."""
+        portfolio, prices = case
+        with localcontext(CONTEXT):
+            for asset, beta in self.betas.items():
+                prices = _shocked(prices, {asset} & set(prices.points), beta * self.fraction)
+        return portfolio, prices
+
+    def __str__(self) -> str:
+        betas = ", ".join(f"{asset} {plain(beta)}" for asset, beta in self.betas.items())
+        return f"group {_percent(self.fraction)} ({betas})"
+
+
+@dataclass(frozen=True, slots=True)
+class SetCategory:
+    """The account joins a category (e-mode), or leaves its own with None."""
+
+    category: str | None
+
+    def checked(self, field: str) -> "SetCategory":
+        """The same edit; FieldError naming what cannot be used."""
+        if self.category is not None:
+            identifier_of(self.category, f"{field}.category")
+        return self
+
+    def on(self, case: Case) -> Case:
+        """The case after this edit."""
+        portfolio, prices = case
+        return replace(portfolio, category=self.category), prices
+
+    def __str__(self) -> str:
+        return "no category" if self.category is None else f"category {self.category}"
 
 
 def fraction_of(value: Number, field: str) -> Decimal:
@@ -170,13 +220,21 @@ def _shocked(prices: PriceSnapshot, assets: Iterable[str], fraction: Decimal) ->
 
 
 def _with_points(prices: PriceSnapshot, points: Iterable[PricePoint]) -> PriceSnapshot:
-    new: Mapping[str, PricePoint] = {point.asset: point for point in points}
+    new = {point.asset: point for point in points}
+    usable = {a: reason for a, reason in prices.unusable.items() if a not in new}
+    return hypothetical(prices, {**prices.points, **new}, usable)
+
+
+def hypothetical(
+    prices: PriceSnapshot, points: Mapping[str, PricePoint], unusable: Mapping[str, str]
+) -> PriceSnapshot:
+    """Another snapshot of the same instant, whose id says that nobody sent it."""
     base = prices.snapshot_id.removesuffix(f"+{HYPOTHETICAL}")
     return replace(
         prices,
         snapshot_id=f"{base}+{HYPOTHETICAL}",
-        points=MappingProxyType({**prices.points, **new}),
-        unusable=MappingProxyType({a: r for a, r in prices.unusable.items() if a not in new}),
+        points=MappingProxyType(dict(points)),
+        unusable=MappingProxyType(dict(unusable)),
     )
 
 

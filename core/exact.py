@@ -65,12 +65,18 @@ def decimal_of(value: Number, field: str) -> Decimal:
         return ZERO  # whatever exponent it was written with
     if not SMALLEST <= abs(number) <= LARGEST:
         raise FieldError(field, "must be zero or of a size between 1e-40 and 1e40")
-    if len(number.as_tuple().digits) > MOST_DIGITS:
-        with localcontext(CONTEXT):
-            number = number.normalize()
-        if len(number.as_tuple().digits) > MOST_DIGITS:
-            raise FieldError(field, f"has more than {MOST_DIGITS} digits")
-    return number
+    return number if len(number.as_tuple().digits) <= MOST_DIGITS else _shortened(number, field)
+
+
+def _shortened(number: Decimal, field: str) -> Decimal:
+    """The same value without zeros at its end; FieldError where it is still too long."""
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)  # it is finite
+    while not digits[-1]:
+        digits, exponent = digits[:-1], exponent + 1
+        if len(digits) <= MOST_DIGITS:
+            return Decimal((sign, digits, exponent))
+    raise FieldError(field, f"has more than {MOST_DIGITS} digits")
 
 
 def amount_of(value: Number, field: str) -> Decimal:

@@ -7,11 +7,11 @@ back into the assessment lands on the threshold or on its good side.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from enum import StrEnum
 from types import MappingProxyType
 
-from core.exact import CONTEXT, ONE, ZERO, quotient
+from core.exact import CONTEXT, LARGEST, ONE, ZERO, money, quotient
 from core.margin import Assessment, assess, at_or_above
 from core.policy import Policy, coverage
 from core.portfolio import Portfolio, PriceSnapshot, Side
@@ -29,6 +29,18 @@ class Direction(StrEnum):
     RECOVERS_AT = "recovers_at"  # below T now; at or above it from this price on
     NEVER = "never"  # at or above T at every price of this asset
     ALWAYS_BELOW = "always_below"  # below T at every price of this asset
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The signed return of a group of prices at which the score is `target` percent.
+
+    -0.2: the group falls by 20 percent. None for NEVER and ALWAYS_BELOW.
+    """
+
+    target: Decimal
+    fraction: Decimal | None
+    direction: Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +125,48 @@ def uniform_drop(assessment: Assessment, target: Decimal) -> Decimal | None:
         return ONE - quotient(needed, assessment.collateral_usd, up=True)
 
 
+def group_move(
+    assessment: Assessment, betas: Mapping[str, Decimal], target: Decimal
+) -> Move | None:
+    """How far a group of assets may move, each by its beta, until `target` percent.
+
+    `s* = (k*B - C) / (sum(beta*w*v) - k*sum(beta*u))`, a signed return, v and u the values of
+    collateral and debt; an asset without a beta does not move. Cut to 40 decimals towards the side
+    that is at or above the target. Where some price would have to fall to nothing or below, the
+    answer is NEVER or ALWAYS_BELOW. None for an account without a score.
+    """
+    if assessment.score is None:
+        return None
+    k, slope = coverage(target), ZERO
+    with localcontext(CONTEXT):
+        for line in assessment.lines:
+            if line.counted_usd is not None and line.asset in betas:
+                share = line.counted_usd if line.side is Side.COLLATERAL else -k * line.counted_usd
+                slope += betas[line.asset] * share
+    missing = _shortfall(assessment, target)
+    holds = missing <= 0
+    move = _cut(missing, slope) if slope else None
+    if move is None or not _leaves_prices(move, assessment, betas):
+        return Move(target, None, Direction.NEVER if holds else Direction.ALWAYS_BELOW)
+    if not holds:
+        return Move(target, move, Direction.RECOVERS_AT)
+    return Move(target, move, Direction.FALLS_TO if slope > 0 else Direction.RISES_TO)
+
+
+def _cut(numerator: Decimal, slope: Decimal) -> Decimal | None:
+    """The quotient to 40 decimals, upwards for a slope above zero; None where it is beyond 1e40."""
+    with localcontext(CONTEXT):
+        exact = quotient(numerator, slope, up=slope > 0)
+        if abs(exact) > LARGEST:
+            return None
+        return money(exact, 40, ROUND_CEILING if slope > 0 else ROUND_FLOOR)
+
+
+def _leaves_prices(move: Decimal, assessment: Assessment, betas: Mapping[str, Decimal]) -> bool:
+    with localcontext(CONTEXT):
+        return all(move * betas.get(line.asset, ZERO) > -ONE for line in assessment.lines)
+
+
 def cures(
     portfolio: Portfolio,
     prices: PriceSnapshot,
@@ -121,6 +175,7 @@ def cures(
     *,
     add_with: Iterable[str] = (),
     steps: Mapping[str, Decimal] = _NO_STEPS,
+    step: Decimal | None = STEP,
     fee: Decimal = ZERO,
 ) -> tuple[Cure, ...]:
     """Every single-asset way back to `target` percent; none when it is reached or not scored.
@@ -141,7 +196,7 @@ def cures(
             price = prices.points[asset].price
             if limit is not None and gain * price * limit < shortfall:
                 continue
-            amount = _round_up(shortfall, gain * price, steps.get(asset, STEP))
+            amount = _round_up(shortfall, gain * price, steps.get(asset, step))
             amount = amount if limit is None else min(amount, limit)
             cure = Cure(target, kind, asset, amount, amount * price)
             if _lands(cure, portfolio, prices, policy, fee):
@@ -182,7 +237,9 @@ def _shortfall(assessment: Assessment, target: Decimal) -> Decimal:
         return needed - (assessment.collateral_usd or ZERO)
 
 
-def _round_up(usd: Decimal, usd_per_unit: Decimal, step: Decimal) -> Decimal:
+def _round_up(usd: Decimal, usd_per_unit: Decimal, step: Decimal | None) -> Decimal:
     """The least multiple of `step` units that is worth at least `usd`, exactly."""
+    if step is None:
+        return quotient(usd, usd_per_unit, up=True)
     count, rest = divmod(usd, usd_per_unit * step)
     return (count + ONE if rest else count) * step

@@ -30,13 +30,15 @@ class Portfolio:
     """One account's positions: asset -> units, all above zero, symbols in upper case.
 
     The same asset may stand on both sides. `weights` are this account's own collateral weights
-    (0..1), which win over the policy's; an asset named in neither counts in full.
+    (0..1), which win over those of its `category` (e-mode) and those over the policy's; an asset
+    named nowhere counts in full.
     """
 
     user_id: str
     collateral: Mapping[str, Decimal]
     borrow: Mapping[str, Decimal]
     weights: Mapping[str, Decimal] | None = None
+    category: str | None = None
 
     @classmethod
     def of(
@@ -45,6 +47,7 @@ class Portfolio:
         collateral: Mapping[str, Number],
         borrow: Mapping[str, Number],
         weights: Mapping[str, Number] | None = None,
+        category: str | None = None,
     ) -> "Portfolio":
         """Check and freeze what a sender wrote; positions of zero are dropped.
 
@@ -55,6 +58,7 @@ class Portfolio:
             _amounts(collateral, Side.COLLATERAL),
             _amounts(borrow, Side.BORROW),
             None if weights is None else weights_of(weights),
+            None if category is None else identifier_of(category, "category"),
         )
 
     @property

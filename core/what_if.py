@@ -1,37 +1,62 @@
-"""What if: edits to an account or to the prices, judged by the live assessment.
+"""What if: edits to an account, the prices, the policy or the plumbing, judged as the live ones.
 
-A scenario never has a formula of its own. Applying it gives another portfolio and another price
-snapshot, and `core.margin.assess` judges them as it judges the real ones; without edits they are
-the real ones.
+A scenario never has a formula of its own. Applying it gives another portfolio, another price
+snapshot and another policy, and `core.margin.assess` judges them as it judges the real ones;
+without edits they are the real ones.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
-from core.edits import AddAmount, Edit, SetAmount, SetPrice, Shock, ShockAll
+from core.edits import (
+    AddAmount,
+    Case,
+    GroupShock,
+    SetAmount,
+    SetCategory,
+    SetPrice,
+    Shock,
+    ShockAll,
+)
 from core.exact import CONTEXT
 from core.grid import Grid, grid
 from core.margin import Assessment, assess
+from core.plumbing import Delay, Outage, judge_ages
 from core.policy import Policy
+from core.policy_edits import SetThresholds, SetWeight
 from core.portfolio import Portfolio, PriceSnapshot, Side
 
 __all__ = (
     "AddAmount",
     "Comparison",
+    "Delay",
     "Edit",
     "Grid",
+    "GroupShock",
     "LineChange",
+    "Outage",
     "Scenario",
     "SetAmount",
+    "SetCategory",
     "SetPrice",
+    "SetThresholds",
+    "SetWeight",
     "Shock",
     "ShockAll",
     "Step",
     "apply",
+    "assess_under",
     "compare",
     "grid",
+    "policy_under",
     "waterfall",
 )
+
+PositionEdit = SetAmount | AddAmount | SetCategory
+PriceEdit = SetPrice | Shock | ShockAll | GroupShock
+PolicyEdit = SetWeight | SetThresholds
+PlumbingEdit = Outage | Delay
+Edit = PositionEdit | PriceEdit | PolicyEdit | PlumbingEdit
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +113,37 @@ class Step:
 
 
 def apply(
-    portfolio: Portfolio, prices: PriceSnapshot, scenario: Scenario
-) -> tuple[Portfolio, PriceSnapshot]:
+    portfolio: Portfolio, prices: PriceSnapshot, scenario: Scenario, policy: Policy | None = None
+) -> Case:
     """The account and the prices after every edit; the very same ones when there is none.
 
-    Raises FieldError where an edit takes away more than is there.
+    What the scenario does to the policy is in `policy_under`; here `policy` only says how old a
+    price may be that a scenario delays. Raises FieldError where an edit takes more than is there.
     """
     case = portfolio, prices
     for edit in scenario.edits:
         case = edit.on(case)
-    return case
+    delays = [edit for edit in scenario.edits if isinstance(edit, Delay)]
+    return (case[0], judge_ages(case[1], policy or Policy(), delays)) if delays else case
+
+
+def policy_under(policy: Policy, scenario: Scenario) -> Policy:
+    """The policy after every edit; the very same one when none is about it.
+
+    Raises PolicyError where edits that are sound by themselves do not fit together.
+    """
+    for edit in scenario.edits:
+        if isinstance(edit, SetWeight | SetThresholds):
+            policy = edit.on_policy(policy)
+    return policy
+
+
+def assess_under(
+    portfolio: Portfolio, prices: PriceSnapshot, policy: Policy, scenario: Scenario
+) -> Assessment:
+    """The live assessment of the account as the scenario has it."""
+    judged = policy_under(policy, scenario)
+    return assess(*apply(portfolio, prices, scenario, judged), judged)
 
 
 def compare(before: Assessment, after: Assessment) -> Comparison:
@@ -123,11 +169,9 @@ def waterfall(
 ) -> tuple[Step, ...]:
     """What each edit contributes in the stated order; the changes add up to the whole, exactly."""
     steps = []
-    case = portfolio, prices
     before = assess(portfolio, prices, policy)
-    for edit in scenario.edits:
-        case = edit.on(case)
-        after = assess(*case, policy)
+    for count, edit in enumerate(scenario.edits, 1):
+        after = assess_under(portfolio, prices, policy, Scenario(scenario.edits[:count]))
         steps.append(Step(edit, compare(before, after)))
         before = after
     return tuple(steps)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from core.edits import Edit, SetAmount, Shock, ShockAll
+from core.edits import SetAmount, Shock, ShockAll
 from core.errors import CoreError, FieldError
 from core.exact import decimal_of
 from core.policy import Status
 from core.portfolio import Portfolio, PriceSnapshot, Side
-from core.what_if import Scenario
+from core.what_if import Edit, Scenario
 from dashboard import frames
 from dashboard.format import price, signed
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from core import levels
 from core.bands import STATUS_ORDER
-from core.edits import AddAmount, Edit, SetAmount, SetPrice, Shock, ShockAll
+from core.edits import AddAmount, SetAmount, SetPrice, Shock, ShockAll
 from core.exact import ZERO
 from core.grid import Grid, grid
 from core.levels import CureKind
@@ -14,7 +14,7 @@ from core.margin import Assessment
 from core.policy import Policy, Status
 from core.portfolio import Portfolio, PriceSnapshot
 from core.valuation import Valuation
-from core.what_if import Comparison, Step
+from core.what_if import Comparison, Edit, Step
 from dashboard import cells
 from dashboard.cells import Board, Cell, Column, Row
 from dashboard.format import (
@@ -121,6 +121,8 @@ def named(edit: Edit) -> str:
             return f"{asset} at {amount(price)}"
         case SetAmount(side, asset, units) | AddAmount(side, asset, units):
             return f"{side.value[:6]} {asset}<br>{amount(units, 4)}".replace("<br>", " ")
+        case _:
+            return str(edit)
 
 
 def _move(fraction: Decimal) -> str:
