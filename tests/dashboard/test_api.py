@@ -8,6 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from structlog.testing import capture_logs
 
 from consumers import door
 from dashboard.api import LARGEST_BODY, routes
@@ -87,9 +88,11 @@ def test_failure_is_json_without_a_traceback(client: Client, runtime: SampleRunt
         raise RuntimeError(type(picture).__name__)
 
     runtime.changes = fails  # type: ignore[assignment]
-    answer = client.get("/api/state")
+    with capture_logs() as logs:
+        answer = client.get("/api/state")
     assert answer.status_code == 500
     assert answer.json() == {"error": "internal error; the server's log has it"}
+    assert [(entry["event"], entry["path"]) for entry in logs] == [("request_failed", "/api/state")]
 
 
 def test_health_request_names_the_faulty_field(client: Client) -> None:

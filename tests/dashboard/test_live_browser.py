@@ -110,8 +110,8 @@ def test_lost_server_is_said_within_seconds_and_recovers(
         expect(tab.locator(".board-root.deaf")).to_be_attached()
         with served(log, port=mortal.port):
             healed = tab.get_by_role("heading", name="Scores are current")
-            expect(healed).to_be_visible(timeout=30_000)
-            expect(tab.locator(".board-root.deaf")).not_to_be_attached()
+            expect(healed).to_be_visible(timeout=60_000)
+            expect(tab.locator(".board-root.deaf")).not_to_be_attached(timeout=WAIT)
 
 
 def test_finding_has_its_remedy_its_consequences_and_a_hand_over(

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from core.diagnosis import Level, Verdict
 from dashboard.live import hub as module
@@ -128,27 +129,32 @@ def test_no_beat_vouches_for_an_encoder_that_fails(
 ) -> None:
     monkeypatch.setattr(module, "ALIVE_S", 0.3)
     monkeypatch.setattr(module, "BEAT_S", 0.1)
-    hub = Hub()
-    hub.start(runtime)
-    eventually(lambda: hub.board.version == 1)
+    with capture_logs() as logs:
+        hub = Hub()
+        hub.start(runtime)
+        eventually(lambda: hub.board.version == 1)
 
-    def fails(picture: object) -> Any:
-        raise RuntimeError(str(picture)[:1])
+        failures: list[str] = []
 
-    runtime.changes = fails
-    runtime.versions.bump()
-    eventually(lambda: not hub.alive, what="the encoder is found out")
+        def fails(picture: object) -> Any:
+            failures.append(type(picture).__name__)
+            raise RuntimeError(failures[-1])
 
-    async def reader() -> None:
-        stream = hub.stream()
-        await take(stream, 2)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(anext(stream), 0.5)
+        runtime.changes = fails
+        runtime.versions.bump()
+        eventually(lambda: failures and not hub.alive, what="the encoder is found out")
 
-    asyncio.run(reader())
-    runtime.changes = lambda picture: picture
-    eventually(lambda: hub.alive, what="it recovers by itself")
-    hub.stop()
+        async def reader() -> None:
+            stream = hub.stream()
+            await take(stream, 2)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(stream), 0.5)
+
+        asyncio.run(reader())
+        runtime.changes = lambda picture: picture
+        eventually(lambda: hub.alive, what="it recovers by itself")
+        hub.stop()
+    assert {entry["event"] for entry in logs} == {"board_not_encoded"}
 
 
 def test_boards_come_at_most_four_times_a_second(hub: Hub, runtime: SampleRuntime) -> None:
