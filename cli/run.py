@@ -10,6 +10,7 @@ from cli.faults import BAD_INPUT, FAILED, refuse
 if TYPE_CHECKING:
     from consumers.settings import Settings
     from embedded.lock import RunLock
+    from embedded.stack import Stack
 
 # What a run leaves in its directory; the replay's own directory is emptied of these at each start.
 LEFT_BEHIND = (
@@ -65,6 +66,8 @@ def _locked(settings: "Settings", *, headless: bool) -> int:
         return _run(settings, lock, headless=headless)
     except (ReplayError, BookSourceError) as error:
         refuse(str(error), BAD_INPUT)
+    except OSError as error:
+        refuse(f"cannot write to {error.filename}: {error.strerror}", FAILED)
     finally:
         lock.release()
 
@@ -73,16 +76,21 @@ def _run(settings: "Settings", lock: "RunLock", *, headless: bool) -> int:
     from consumers.clock import SystemClock
     from embedded.opening import open_market
     from embedded.replay import read_replay
+    from embedded.stack import PortBusyError, free_port
 
     clock = SystemClock()
+    if not headless:
+        try:
+            port = free_port(settings.host, settings.port)
+        except PortBusyError as error:
+            refuse(str(error), FAILED)
+        settings = settings.model_copy(update={"port": port})
     if settings.replay_file is not None:
-        read_replay(settings.replay_file, clock.now())  # before anything of an older run is removed
+        read_replay(settings.replay_file, clock.now())  # before what an older run left is removed
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "replay"})
         _empty(settings.data_dir)
-    if headless:
-        return _headless(settings)
     opening = open_market(settings, clock.now())
-    return _stack(settings, lock, accounts=len(opening.book))
+    return _headless(settings) if headless else _stack(settings, lock, accounts=len(opening.book))
 
 
 def _headless(settings: "Settings") -> int:
@@ -105,16 +113,15 @@ def _stack(settings: "Settings", lock: "RunLock", *, accounts: int) -> int:
     from consumers.clock import SystemClock
     from embedded.broker.errors import BrokerError
     from embedded.signals import stop_on_signals
-    from embedded.stack import Stack, StartError, free_port
+    from embedded.stack import Stack, StartError
 
     try:
-        port = free_port(settings.host, settings.port)
-        settings = settings.model_copy(update={"port": port})
         stack = Stack(
             settings,
             SystemClock(),
             lock,
-            ready=lambda url: typer.echo(_welcome(settings, url, accounts)),
+            ready=lambda stack: typer.echo(_welcome(settings, stack, accounts)),
+            tell=typer.echo,
         )
         typer.echo("Starting broker, platform and control room …")
         stack.run(stop_on_signals())
@@ -124,7 +131,7 @@ def _stack(settings: "Settings", lock: "RunLock", *, accounts: int) -> int:
     return 0
 
 
-def _welcome(settings: "Settings", url: str, accounts: int) -> str:
+def _welcome(settings: "Settings", stack: "Stack", accounts: int) -> str:
     if settings.environment != "embedded":
         market = f"Google Cloud project {settings.project}"
     elif settings.replay_file is not None:
@@ -132,10 +139,11 @@ def _welcome(settings: "Settings", url: str, accounts: int) -> str:
     else:
         market = f"simulated, {settings.market}, a price every {settings.price_interval_s:g} s"
     return (
-        f"\nFusion control room: {url}\n"
+        f"\nFusion control room: {stack.url}\n"
         f"  market   {market}\n"
         f"  book     {accounts} accounts in {settings.book}\n"
         f"  logs     {settings.data_dir / 'logs'}\n"
+        f"  pids     {', '.join(f'{name} {pid}' for name, pid in stack.pids.items() if pid)}\n"
         "Ctrl-C stops it.\n"
     )
 

@@ -72,7 +72,8 @@ def _room(settings: Settings, run: Run | None) -> Finding:
 
 
 def _book(settings: Settings) -> Finding:
-    if settings.book_path is None and not settings.book.exists():
+    demo = settings.book_path is None and settings.environment == "embedded"
+    if demo and not settings.book.exists():
         return Finding("book", True, f"{settings.accounts} demo accounts, made at the first start")
     try:
         loaded = load_book(settings.book)

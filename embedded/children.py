@@ -74,7 +74,7 @@ class Child:
             if self.alive and self._clock.monotonic() - self._started_at > SETTLED_S:
                 self.deaths = 0
             return False
-        log.error("child_died", name=self.name, status=self._process.returncode)
+        log.warning("child_died", name=self.name, status=self._process.returncode)
         self._process = None
         first, longest = BACKOFF_S
         self._due_at = self._clock.monotonic() + min(first * 2**self.deaths, longest)

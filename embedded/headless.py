@@ -24,7 +24,6 @@ from consumers.topology import ALERTS, PRICES, RECEIPTS, provision
 from core.alerts import Severity, channels_for
 from core.policy import Status
 from embedded.broker.process import BrokerProcess
-from embedded.opening import open_market
 from embedded.platform import JOURNAL
 from embedded.platform_process import PlatformProcess
 from embedded.report import Report
@@ -32,6 +31,7 @@ from embedded.stack import StartError, environment
 
 LOOK_S = 0.1
 STALLED_S = 15.0  # without any progress after the last price, the rest is given up and counted lost
+STOPPED_S = 4.0  # the same for a market that is stopped in the middle
 log = structlog.get_logger(__name__)
 
 
@@ -61,13 +61,13 @@ class Headless:
         self._settings = settings
         self._clock = clock
         self._platform = PlatformProcess()
+        self._pause = threading.Event()  # never set
 
     def run(self, stop: threading.Event) -> Summary:
         """Run until the replay has ended and arrived, or until `stop`; then count.
 
-        Raises what a part raises that does not start; nothing is left running.
+        The book must be there. Raises what a part raises that does not start; leaves nothing.
         """
-        open_market(self._settings, self._clock.now())
         if self._settings.emulator_host is not None:
             return self._run(self._settings, stop)
         with BrokerProcess() as broker:
@@ -84,8 +84,10 @@ class Headless:
             runtime.start()
             settle()
             try:
-                self._play(runtime, stop)
+                self._until_played(stop)
+                self._until_arrived(runtime, stop)
                 self._platform.stop()
+                self._await_journalled(runtime)
                 duration_s = self._clock.monotonic() - began
                 return _summary(settings, self._platform.report, runtime, duration_s)
             finally:
@@ -93,24 +95,38 @@ class Headless:
         finally:
             self._platform.stop()
 
-    def _play(self, runtime: Runtime, stop: threading.Event) -> None:
-        """Return when all of the market has been played and has arrived, or no longer does."""
-        before: object = None
-        since = self._clock.monotonic()
-        while not stop.is_set():
-            report, journal = self._platform.report, runtime.journal.status()
-            journalled = journal.committed + journal.quarantined
-            if report.finished and _arrived(report, journalled):
+    def _until_played(self, stop: threading.Event) -> None:
+        """Return after the last price of a replay, or when told to stop."""
+        while not stop.wait(LOOK_S) and not self._platform.report.finished:
+            self._still_there()
+
+    def _until_arrived(self, runtime: Runtime, stop: threading.Event) -> None:
+        """Return when nothing is under way any more, or nothing moves.
+
+        A market that goes on because it was stopped in the middle gets a few seconds at most.
+        """
+        began = since = self._clock.monotonic()
+        seen: object = None
+        while not _arrived(report := self._platform.report, journalled := _journalled(runtime)):
+            self._still_there()
+            now = self._clock.monotonic()
+            if seen != (seen := (report, journalled)):
+                since = now
+            if now - since > STALLED_S or (stop.is_set() and now - began > STOPPED_S):
+                log.error("arrival_given_up", after_s=now - since, errors=dict(report.errors))
                 return
-            if not self._platform.alive:
-                raise StartError("the platform ended by itself; its log says why")
-            now = (report, journalled)
-            if not report.finished or now != before:
-                before, since = now, self._clock.monotonic()
-            elif self._clock.monotonic() - since > STALLED_S:
-                log.error("arrival_stalled", after_s=STALLED_S, errors=dict(report.errors))
-                return
-            stop.wait(LOOK_S)
+            self._pause.wait(LOOK_S)
+
+    def _still_there(self) -> None:
+        if not self._platform.alive:
+            raise StartError("the platform ended by itself; its log says why")
+
+    def _await_journalled(self, runtime: Runtime) -> None:
+        """What was published while the platform was ending is on its way."""
+        end = self._clock.monotonic() + STOPPED_S
+        published = sum(self._platform.report.published.values())
+        while _journalled(runtime) < published and self._clock.monotonic() < end:
+            self._pause.wait(LOOK_S)
 
 
 def _provision(settings: Settings) -> None:
@@ -133,23 +149,24 @@ def _arrived(report: Report, journalled: int) -> bool:
     return scored and told and not waiting and journalled >= sum(report.published.values())
 
 
+def _journalled(runtime: Runtime) -> int:
+    """Messages of this run that the control room has on disk, each counted once."""
+    status = runtime.journal.status()
+    return status.committed + status.quarantined
+
+
 def _summary(settings: Settings, report: Report, runtime: Runtime, duration_s: float) -> Summary:
+    lost = max(0, sum(report.published.values()) - _journalled(runtime))
     with runtime.journal.reader() as connection:
-        journalled = dict(
-            connection.execute("SELECT topic, count(*) FROM events GROUP BY topic").fetchall()
-        )
         received = _receipts(connection)
-    lost = sum(max(0, n - journalled.get(topic, 0)) for topic, n in report.published.items())
     missing = _expected(settings) - received
     if lost or missing:
         log.error("lost", messages=lost, receipts=len(missing), sample=sorted(missing)[:5])
-    transitions = {
-        name: n for name, n in sorted(report.counters[RISK_ENGINE].items()) if "->" in name
-    }
+    counters = report.counters.get(RISK_ENGINE, {})
     return Summary(
         ticks=report.of(ORACLE, "ticks"),
         rounds=report.of(RISK_ENGINE, "rounds"),
-        transitions=transitions,
+        transitions={name: n for name, n in sorted(counters.items()) if "->" in name},
         alerts_published=report.of(RISK_ENGINE, "alerts_published"),
         receipts=len(received),
         lost=lost + len(missing),
@@ -169,8 +186,12 @@ def _receipts(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
 def _expected(settings: Settings) -> frozenset[tuple[str, str]]:
     """(event, channel) of every alert the risk engine decided on, from its own outbox."""
     path = settings.data_dir / JOURNAL
+    if not path.exists():
+        return frozenset()  # stopped before the platform was up
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchone():
+            return frozenset()
         rows = connection.execute("SELECT key, attributes FROM outbox WHERE topic = ?", (ALERTS,))
         return frozenset(
             (event_id, channel)

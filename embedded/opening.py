@@ -26,12 +26,12 @@ class Opening:
 
 
 def open_market(settings: Settings, now: datetime) -> Opening:
-    """Read the replay if there is one, and the book; a demo book is written where none is named.
+    """Read the replay, if any, and the book; on one machine a demo book is made if none is named.
 
     Raises ReplayError and BookSourceError. Nothing is started.
     """
     replay = None if settings.replay_file is None else read_replay(settings.replay_file, now)
-    if settings.book_path is None:
+    if settings.book_path is None and settings.environment == "embedded":
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         ensure_book(
             settings.book,

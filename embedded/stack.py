@@ -88,13 +88,15 @@ class Stack:
         lock: RunLock,
         *,
         dashboard: Sequence[str] | None = None,
-        ready: Callable[[str], None] = lambda _url: None,
+        ready: Callable[["Stack"], None] = lambda _stack: None,
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._lock = lock
         self._ready = ready
-        self._url = f"http://{_bracketed(settings.host)}:{settings.port}"
+        self._tell = tell
+        self.url = f"http://{_bracketed(settings.host)}:{settings.port}"
         self._broker = BrokerProcess() if settings.emulator_host is None else None
         self._dashboard = self._child("dashboard", dashboard or dashboard_command(settings))
         self._platform = self._child(
@@ -141,23 +143,30 @@ class Stack:
         if self._broker is not None:
             address = self._broker.start()
             self._settings = self._settings.model_copy(update={"emulator_host": address})
-        self._lock.tell(Run(os.getpid(), self._settings.emulator_host, self._url))
+        self._lock.tell(Run(os.getpid(), self._settings.emulator_host, self.url))
 
     def _look(self, *, embedded: bool) -> None:
         """One round of the watch: who is gone comes back, who is new is announced."""
         if self._broker is not None and embedded and not self._broker.alive:
             self._restart_broker()
         for child in (self._dashboard, self._platform):
-            if child.died() and child.deaths >= GIVE_UP_AFTER and not self._answered:
-                raise ChildFailedError(child)
+            if child.died():
+                self._tell(f"The {child.name} died; its log is {child.log_path}.")
+                if child.deaths >= GIVE_UP_AFTER and not self._answered:
+                    raise ChildFailedError(child)
         if self._dashboard.due:
-            self._dashboard.start(self._env)
+            self._start(self._dashboard)
         if embedded and self._platform.due and self._may_play():
-            self._platform.start(self._env, self._platform_options)
+            self._start(self._platform, self._platform_options)
             self._platform_options = ["--resume"]
         if not self._answered and self._dashboard.alive and _healthy(self._settings):
             self._answered = True
-            self._ready(self._url)
+            self._ready(self)
+
+    def _start(self, child: Child, options: Sequence[str] = ()) -> None:
+        child.start(self._env, options)
+        if child.deaths or "--fresh-broker" in options:
+            self._tell(f"The {child.name} is started again (pid {child.pid}).")
 
     def _may_play(self) -> bool:
         """A market starts at once; a replay when the dashboard is there to see its beginning."""
@@ -169,6 +178,7 @@ class Stack:
         assert self._broker is not None
         log.error("broker_died")
         self._broker.start()
+        self._tell(f"The broker died; it is started again (pid {self._broker.pid}).")
         self._platform.ask_to_end()
         self._platform.end(END_S)
         self._platform_options = ["--resume", "--fresh-broker"]

@@ -22,7 +22,8 @@ STUBBORN = (
 PARENT = """
 import subprocess, sys, threading
 from embedded.tether import tethered
-child = subprocess.Popen(tethered([sys.executable, "-c", "import threading; threading.Event().wait(60)"]))
+sleep = "import threading; threading.Event().wait(60)"
+child = subprocess.Popen(tethered([sys.executable, "-c", sleep]))
 print(child.pid, flush=True)
 threading.Event().wait(60)
 """

@@ -13,7 +13,8 @@ from tests.support import ROOT, eventually
 HOLDER = """
 import pathlib, sys, threading
 from embedded.lock import RunLock
-RunLock(pathlib.Path(sys.argv[1])).acquire()
+lock = RunLock(pathlib.Path(sys.argv[1]))
+lock.acquire()
 print("held", flush=True)
 threading.Event().wait(60)
 """
