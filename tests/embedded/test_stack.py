@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from consumers.settings import Settings, load
 from embedded.lock import RunLock, running
 from embedded.opening import open_market
 from embedded.stack import ChildFailedError, PortBusyError, Stack, environment, free_port
-from tests.support import eventually
+from tests.support import ROOT, eventually
 
 CLOCK = SystemClock()
 DASHBOARD = """
@@ -153,3 +154,35 @@ def test_children_get_every_setting_but_no_secret(tmp_path: Path) -> None:
     assert "hush" not in str(env)
     kept = {"data_dir", "market", "port", "accounts", "project"}
     assert {k: getattr(load(env), k) for k in kept} == {k: getattr(settings, k) for k in kept}
+
+
+PARENT = """
+import pathlib, sys, threading
+from consumers.clock import SystemClock
+from consumers.logs import configure
+from consumers.settings import load
+from embedded.lock import RunLock
+from embedded.stack import Stack
+lock = RunLock(pathlib.Path(sys.argv[1]))
+lock.acquire()
+settings = load({}, data_dir=sys.argv[1], port=sys.argv[2], accounts=20)
+configure("error")
+dashboard = [sys.executable, "-c", sys.argv[3], sys.argv[2]]
+def ready(stack):
+    print(*stack.pids.values(), flush=True)
+Stack(settings, SystemClock(), lock, dashboard=dashboard, ready=ready).run(threading.Event())
+"""
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    arguments = [str(settings.data_dir), str(settings.port), DASHBOARD]
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, *arguments], cwd=ROOT, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(pids) == 3
+        parent.kill()
+    eventually(lambda: all(_gone(pid) for pid in pids), 8)
+    assert running(settings.data_dir) is None
