@@ -4,6 +4,7 @@ import typer
 
 from cli.broker import broker
 from cli.doctor import doctor
+from cli.margin import app as margin
 from cli.run import run
 from cli.worker import worker
 
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 for command in (run, worker, doctor, broker):
     app.command()(command)
+app.add_typer(margin, name="margin")
 
 
 def main() -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from types import MappingProxyType
 
-from core.categories import betas_of
+from core.categories import betas_of, category_name
 from core.errors import FieldError
 from core.exact import CONTEXT, HUNDRED, ONE, ZERO, Number, amount_of, decimal_of, plain
-from core.portfolio import Portfolio, PricePoint, PriceSnapshot, Side, identifier_of, symbol_of
+from core.portfolio import Portfolio, PricePoint, PriceSnapshot, Side, symbol_of
 
 HYPOTHETICAL = "what-if"
 """The tick id of a price that nobody sent, and the end of its snapshot's id."""
@@ -179,7 +179,7 @@ class SetCategory:
     def checked(self, field: str) -> "SetCategory":
         """The same edit; FieldError naming what cannot be used."""
         if self.category is not None:
-            identifier_of(self.category, f"{field}.category")
+            category_name(self.category, f"{field}.category")
         return self
 
     def on(self, case: Case) -> Case:

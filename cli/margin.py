@@ -1,0 +1,55 @@
+"""`fusion margin`: the shared risk module on the command line."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from core.policy import Policy
+
+app = typer.Typer(
+    help="Assess accounts, ask what if, revalue a book. JSON or JSON Lines in and out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Input = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="The request; standard input without one.")
+]
+Table = Annotated[bool, typer.Option("--table", help="For people instead of programs.")]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", help="TOML; for requests without a policy of their own.")
+]
+
+
+@app.command()
+def assess(file: Input = None, table: Table = False, policy: PolicyFile = None) -> None:
+    """Score, status, trigger prices, cures and headroom of each account, exactly."""
+    from cli.jsonio import serve
+    from cli.margin_answer import account_answer
+    from cli.margin_request import request_of
+    from cli.margin_table import show_accounts
+
+    given = _policy(policy)
+
+    def answer(value: object) -> dict[str, object]:
+        request = request_of(value, given)
+        accounts = [account_answer(account, request) for account in request.accounts]
+        return {"policy_version": request.policy.version, "accounts": accounts}
+
+    serve(file, answer, show_accounts if table else None)
+
+
+def _policy(path: Path | None) -> "Policy | None":
+    if path is None:
+        return None
+    from cli.jsonio import fail
+    from consumers.policy_source import load_policy
+    from core.errors import PolicyError
+
+    try:
+        return load_policy(path)
+    except PolicyError as error:
+        fail(error.faults)

@@ -1,0 +1,83 @@
+"""Answers for people: tables on the terminal instead of a line of JSON."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cli.jsonio import Answer
+
+ACCOUNT = (
+    ("user_id", "account"),
+    ("status", "status"),
+    ("score_display", "score %"),
+    ("health_factor_display", "C/B"),
+    ("collateral_usd_display", "collateral USD"),
+    ("borrow_usd_display", "borrow USD"),
+    ("liquidation_price_drop_percent", "drop to liquidation %"),
+    ("reasons", "not known"),
+)
+TRIGGER = (
+    ("user_id", "account"),
+    ("asset", "asset"),
+    ("direction", "direction"),
+    ("price_display", "price USD"),
+    ("target", "score %"),
+)
+CURE = (
+    ("user_id", "account"),
+    ("kind", "way"),
+    ("asset", "asset"),
+    ("amount_display", "amount"),
+    ("usd_display", "USD"),
+    ("target", "score %"),
+)
+
+WIDE = 200
+
+Columns = Sequence[tuple[str, str]]
+
+
+def show_accounts(answer: Answer) -> None:
+    """Accounts, then where each price tips them, what cures them and what may be taken out."""
+    accounts = list(_rows(answer["accounts"]))
+    show(f"Accounts, policy {answer['policy_version']}", ACCOUNT, accounts)
+    for title, key, columns in (
+        ("Trigger prices", "triggers", TRIGGER),
+        ("Cures: one of these is enough", "cures", CURE),
+        ("Headroom: one of these at most", "headroom", CURE),
+    ):
+        rows = [
+            {"user_id": account["user_id"], **row}
+            for account in accounts
+            for row in _rows(account.get(key, ()))
+        ]
+        show(title, columns, rows)
+
+
+def show(title: str, columns: Columns, rows: Iterable[Mapping[str, Any]]) -> None:
+    """One table; nothing when it has no rows."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for key, heading in columns:
+        words = key in ("user_id", "status", "asset", "direction", "kind", "reasons", "edit")
+        table.add_column(heading, justify="left" if words else "right")
+    for row in rows:
+        table.add_row(*(_cell(row.get(key)) for key, _ in columns))
+    if table.row_count:
+        # a table that is piped somewhere keeps its columns: it is not folded to 80 characters
+        width = None if sys.stdout.isatty() else WIDE
+        Console(markup=False, highlight=False, emoji=False, width=width).print(table)
+
+
+def _rows(value: object) -> Iterable[Mapping[str, Any]]:
+    return value if isinstance(value, list) else ()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {reason}" for key, reason in value.items())
+    return str(value)
