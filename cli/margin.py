@@ -42,6 +42,17 @@ def assess(file: Input = None, table: Table = False, policy: PolicyFile = None) 
     serve(file, answer, show_accounts if table else None)
 
 
+@app.command("what-if")
+def what_if(file: Input = None, table: Table = False, policy: PolicyFile = None) -> None:
+    """Edit accounts, prices, policy or plumbing; before, after, and what was solved for."""
+    from cli import margin_what_if
+    from cli.jsonio import serve
+    from cli.margin_table import show_what_if
+
+    given = _policy(policy)
+    serve(file, lambda value: margin_what_if.what_if(value, given), show_what_if if table else None)
+
+
 def _policy(path: Path | None) -> "Policy | None":
     if path is None:
         return None

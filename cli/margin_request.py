@@ -1,7 +1,7 @@
 """What a margin command is asked: prices, policy and accounts, with every fault named at once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import get_close_matches
@@ -40,6 +40,11 @@ class Request:
     fee: Decimal
     add_with: tuple[str, ...]
     borrow_with: tuple[str, ...]
+
+    def under(self, prices: PriceSnapshot, policy: Policy) -> "Request":
+        """The same request on other prices and by another policy, whose thresholds join in."""
+        targets = _all_targets(policy, set(self.targets) - set(self.policy.thresholds()))
+        return replace(self, prices=prices, policy=policy, targets=targets)
 
 
 class Faults:

@@ -37,6 +37,30 @@ CURE = (
 
 WIDE = 200
 
+STEP = (
+    ("user_id", "account"),
+    ("edit", "edit"),
+    ("score_change", "points"),
+    ("score", "score %"),
+    ("status", "status"),
+)
+SOLUTION = (
+    ("user_id", "account"),
+    ("for", "of"),
+    ("target", "score %"),
+    ("direction", "direction"),
+    ("value", "value"),
+    ("status", "status there"),
+)
+CURVE = (
+    ("user_id", "account"),
+    ("shock", "shock"),
+    ("price", "price USD"),
+    ("score", "score %"),
+    ("status", "status"),
+)
+MOVED = (("asset", "asset"), ("was", "was"), ("now", "is"), ("fraction", "move"))
+
 Columns = Sequence[tuple[str, str]]
 
 
@@ -48,6 +72,25 @@ def show_accounts(answer: Answer) -> None:
         ("Trigger prices", "triggers", TRIGGER),
         ("Cures: one of these is enough", "cures", CURE),
         ("Headroom: one of these at most", "headroom", CURE),
+    ):
+        rows = [
+            {"user_id": account["user_id"], **row}
+            for account in accounts
+            for row in _rows(account.get(key, ()))
+        ]
+        show(title, columns, rows)
+
+
+def show_what_if(answer: Answer) -> None:
+    """Before and after of each account, step by step, and what was solved for."""
+    accounts = list(_rows(answer["accounts"]))
+    for when in ("before", "after"):
+        show(when.capitalize(), ACCOUNT, [account[when] for account in accounts])
+    show("Prices that moved since the scenario was made", MOVED, _rows(answer["moved"]))
+    for title, key, columns in (
+        ("Step by step", "steps", STEP),
+        ("Solved for", "solutions", SOLUTION),
+        ("Curve", "curve", CURVE),
     ):
         rows = [
             {"user_id": account["user_id"], **row}

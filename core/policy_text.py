@@ -173,7 +173,7 @@ class _Reader:
     def _reminders(self, name: str, raw: object) -> dict[str, Any]:
         told = (Status.LIQUIDATION, Status.MARGIN_CALL, Status.WARNING)
         given = self._known(name, raw, told)
-        read = {Status(k): self._try(_length, f"{name}.{k}", v) for k, v in given.items()}
+        read = {Status(k): self._try(length_of, f"{name}.{k}", v) for k, v in given.items()}
         return {"reminder": {status: length for status, length in read.items() if length}}
 
     def _staleness(self, name: str, raw: object) -> dict[str, Any]:
@@ -181,10 +181,10 @@ class _Reader:
             raise FieldError(name, "must be a table of `default` and asset symbols")
         found: dict[str, Any] = {}
         if "default" in raw:
-            length = self._try(_length, f"{name}.default", raw["default"])
+            length = self._try(length_of, f"{name}.default", raw["default"])
             found = {"stale_after": length} if length else {}
         assets = {key: value for key, value in raw.items() if key != "default"}
-        return {**found, "staleness": self._each(name, assets, _length)}
+        return {**found, "staleness": self._each(name, assets, length_of)}
 
     def _categories(self, name: str, raw: object) -> dict[str, Any]:
         if not isinstance(raw, Mapping):
@@ -227,7 +227,8 @@ def _weight(name: str, raw: Any) -> Decimal:
     return weight
 
 
-def _length(name: str, raw: Any) -> timedelta:
+def length_of(name: str, raw: Any) -> timedelta:
+    """A length of time: seconds, or a text such as `15 min`; FieldError naming `name` else."""
     match = _LENGTH.fullmatch(raw.strip()) if isinstance(raw, str) else None
     number, unit = match.groups() if match else (raw, "s")
     with localcontext(CONTEXT):

@@ -94,6 +94,7 @@ class Comparison:
     before: Assessment
     after: Assessment
     score_change: Decimal | None
+    health_factor_change: Decimal | None
     collateral_change_usd: Decimal | None
     borrow_change_usd: Decimal | None
     lines: tuple[LineChange, ...]
@@ -158,6 +159,7 @@ def compare(before: Assessment, after: Assessment) -> Comparison:
         before=before,
         after=after,
         score_change=_change(before.score, after.score),
+        health_factor_change=_change(before.health_factor, after.health_factor),
         collateral_change_usd=_change(before.collateral_usd, after.collateral_usd),
         borrow_change_usd=_change(before.borrow_usd, after.borrow_usd),
         lines=tuple(lines),
