@@ -200,7 +200,8 @@ class Outbox:
                 first, longest = BACKOFF_S
                 self._pause_s = min(max(first, 2 * self._pause_s), longest)
                 self._pause_until = self._clock.monotonic() + self._pause_s
-            self._changed.notify_all()
+            if self._waiting and self._open():
+                self._changed.notify_all()
 
     def _mark(self, keys: list[str], *, wait: bool) -> None:
         if not keys:
