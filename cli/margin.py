@@ -53,6 +53,40 @@ def what_if(file: Input = None, table: Table = False, policy: PolicyFile = None)
     serve(file, lambda value: margin_what_if.what_if(value, given), show_what_if if table else None)
 
 
+@app.command()
+def book(
+    file: Input = None,
+    positions: Annotated[
+        Path | None,
+        typer.Option(help="CSV of user_id,side,asset,amount instead of the request's accounts."),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Leave out the list of all accounts.")
+    ] = False,
+    table: Table = False,
+    policy: PolicyFile = None,
+) -> None:
+    """Revalue a book: counts, sums, the worst, movers, histogram and drop curve."""
+    from cli import margin_book
+    from cli.jsonio import Answer, fail, serve, write
+    from cli.margin_table import show_book
+
+    given, faults = _policy(policy), list[str]()
+    show = show_book if table else write
+
+    def answer(value: object) -> dict[str, object]:
+        return margin_book.book(value, given, positions, summary=summary)
+
+    def tell(found: Answer) -> None:
+        show(found)
+        left_out = found["faults"]
+        faults.extend(left_out if isinstance(left_out, list) else ())
+
+    serve(file, answer, tell)
+    if faults:
+        fail(faults)
+
+
 def _policy(path: Path | None) -> "Policy | None":
     if path is None:
         return None

@@ -61,6 +61,11 @@ CURVE = (
 )
 MOVED = (("asset", "asset"), ("was", "was"), ("now", "is"), ("fraction", "move"))
 
+COUNT = (("status", "status"), ("accounts", "accounts"))
+MOVER = (("user_id", "account"), ("from", "from"), ("to", "to"))
+BIN = (("from", "score from"), ("below", "below"), ("accounts", "accounts"))
+DROP = (("drop", "fall"), ("collateral_usd_display", "USD"))
+
 Columns = Sequence[tuple[str, str]]
 
 
@@ -98,6 +103,18 @@ def show_what_if(answer: Answer) -> None:
             for row in _rows(account.get(key, ()))
         ]
         show(title, columns, rows)
+
+
+def show_book(answer: Answer) -> None:
+    """Counts, the accounts to look at first, movers, histogram and drop curve."""
+    counts = answer["counts"]
+    assert isinstance(counts, Mapping)
+    rows = [{"status": status, "accounts": count} for status, count in counts.items()]
+    show(f"A book of {answer['size']}, policy {answer['policy_version']}", COUNT, rows)
+    show("To look at first", ACCOUNT, _rows(answer["worst"]))
+    show("Movers", MOVER, _rows(answer["movers"]))
+    show("Scores", BIN, _rows(answer["histogram"]))
+    show("Collateral in liquidation after a fall of all of it", DROP, _rows(answer["drop_curve"]))
 
 
 def show(title: str, columns: Columns, rows: Iterable[Mapping[str, Any]]) -> None:
