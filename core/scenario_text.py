@@ -1,6 +1,6 @@
 """A scenario as a short text that may stand in a URL as it is, and back.
 
-    1~sETHx-0.2~bUSDCx2000~z1763899200000000~qETHx3941.34~y1x2k9p
+    1~sETHx-0.2~bUSDCx2e3~z1763899200000000~qETHx3941.34~y1x2k9p
 
 Parts are joined by `~`: the version, one part per edit in its order, the price base, a check sum.
 A part is a lower-case letter, then its fields joined by `x`; symbols have no lower-case letters,
