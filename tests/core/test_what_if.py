@@ -178,6 +178,7 @@ SHOCKS = [Decimal(percent) / 100 for percent in range(-60, 65, 5)]
     [
         LONG_SHORT,
         Portfolio.of("edge", {"ETH": "1.15"}, {"BTC": 2}),  # equal shocks stay on the threshold
+        Portfolio.of("hair", {"ETH": "1.14999999999999999999"}, {"BTC": 2}),  # and these under it
         Portfolio.of("free", {"ETH": 1}, {}),
         Portfolio.of("dark", {"LUNA": 1}, {"USDC": 1}),
     ],
