@@ -6,6 +6,7 @@ from cli.broker import broker
 from cli.doctor import doctor
 from cli.margin import app as margin
 from cli.run import run
+from cli.var import var
 from cli.worker import worker
 
 app = typer.Typer(
@@ -16,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, worker, doctor, broker):
+for command in (run, worker, doctor, broker, var):
     app.command()(command)
 app.add_typer(margin, name="margin")
 

@@ -56,7 +56,8 @@ class Risk:
     """VaR and ES as losses, in the unit of the exposures; negative where even that tail gains.
 
     `tail` is where a sample of outcomes was cut, None for a closed form; `source` says in words
-    what is particular to the method.
+    what is particular to the method. `horizon_days` scaled one period's figures, `window_days` is
+    the length of the periods themselves.
     """
 
     var: float
@@ -66,6 +67,7 @@ class Risk:
     horizon_days: float
     tail: Tail | None = None
     source: str = ""
+    window_days: int = 1
 
     @property
     def convention(self) -> str:
@@ -77,7 +79,7 @@ class Risk:
                 "(k = ceil(n*(1-c)), exact)",
                 f"ES is Rockafellar-Uryasev over the worst {self.tail.size:g}",
             ]
-        parts += [_horizon_note(self.horizon_days), "losses are positive"]
+        parts += [_horizon_note(self.horizon_days, self.window_days), "losses are positive"]
         return "; ".join(part for part in parts if part)
 
 
@@ -109,25 +111,35 @@ def confidence_of(value: Number) -> Decimal:
 
 
 def historical(
-    returns: Floats, exposures: Floats, confidence: Number, *, horizon_days: float = 1
+    returns: Floats,
+    exposures: Floats,
+    confidence: Number,
+    *,
+    horizon_days: float = 1,
+    window_days: int = 1,
 ) -> Risk:
     """The risk over past returns (periods x assets), each period as likely as any other.
 
     A horizon other than 1 scales by the square root of time, an approximation that the convention
-    names; `realised` gives returns over several days that need none. Raises FieldError for a
-    return that is no finite number.
+    names; `realised` gives returns over windows of several days, which need none: say how long in
+    `window_days`. Raises FieldError for a return that is no finite number.
     """
-    return of_outcomes(returns.dot(exposures), confidence, horizon_days=horizon_days)
+    return of_outcomes(
+        returns.dot(exposures), confidence, horizon_days=horizon_days, window_days=window_days
+    )
 
 
-def of_outcomes(outcomes: Floats, confidence: Number, *, horizon_days: float = 1) -> Risk:
+def of_outcomes(
+    outcomes: Floats, confidence: Number, *, horizon_days: float = 1, window_days: int = 1
+) -> Risk:
     """The risk of a list of gains (positive) and losses (negative)."""
     level = confidence_of(confidence)
     tail = Tail.of(len(outcomes), level)
     require_finite(outcomes)
     var, es = _tail_risk(outcomes, tail)
     scale = sqrt(horizon_days)
-    return Risk(var * scale, es * scale, Method.HISTORICAL, level, horizon_days, tail)
+    method = Method.HISTORICAL
+    return Risk(var * scale, es * scale, method, level, horizon_days, tail, window_days=window_days)
 
 
 def historical_contributions(
@@ -177,7 +189,9 @@ def _tail_risk(outcomes: Floats, tail: Tail) -> tuple[float, float]:
     return -at, -(worse + (tail.size - (tail.rank - 1)) * at) / tail.size
 
 
-def _horizon_note(horizon_days: float) -> str:
+def _horizon_note(horizon_days: float, window_days: int) -> str:
+    if window_days > 1:
+        return f"realised over {window_days} periods, windows overlap"
     if horizon_days == 1:
         return "one period"
     return f"{horizon_days:g} periods by the square root of time, an approximation"
