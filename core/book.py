@@ -6,7 +6,7 @@ account; C, B and C/B agree within 1e-9, relative.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from types import MappingProxyType
 
@@ -15,20 +15,27 @@ import numpy as np
 from core.bands import CODE, STATUS_ORDER, Bands, Floats, Indices
 from core.columns import Columns, freeze
 from core.errors import FieldError
-from core.exact import CONTEXT
-from core.margin import assess
+from core.exact import CONTEXT, ONE
+from core.margin import Assessment, assess
 from core.policy import Policy, Status
 from core.portfolio import TEST_PREFIX, Portfolio, PriceSnapshot, Side
+from core.position_table import ChangedPortfolios, PositionTable, TablePortfolios
+from core.settling import Delta, overdrawn, settle, unseen
 from core.valuation import Valuation
 
 __all__ = ("STATUS_ORDER", "Book", "Valuation")
 
 _BLOCK = 65_536  # accounts at a time: large enough to hide the calls, small enough for the cache
+_UNKNOWN = CODE[Status.UNKNOWN]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Book:
-    """Accounts in the order they were given; row i of every column belongs to `users[i]`."""
+    """Accounts in the order they were given; row i of every column belongs to `users[i]`.
+
+    `overdrawn` are the rows with a negative net amount after settlement, `settled` the keys of the
+    deltas that are in the amounts.
+    """
 
     users: tuple[str, ...]
     assets: tuple[str, ...]
@@ -38,29 +45,66 @@ class Book:
     borrow: Columns
     debtless: Indices
     rows: Mapping[str, int]
+    overdrawn: Indices
+    settled: frozenset[str]
 
     @classmethod
     def from_portfolios(cls, portfolios: Iterable[Portfolio], policy: Policy) -> "Book":
         """Freeze a book. Raises FieldError for an account given twice or under the test prefix."""
         held = tuple(portfolios)
-        rows: dict[str, int] = {}
-        for row, portfolio in enumerate(held):
-            if portfolio.user_id.startswith(TEST_PREFIX):
-                raise FieldError("user_id", f"{portfolio.user_id} is reserved for test alerts")
-            if rows.setdefault(portfolio.user_id, row) != row:
-                raise FieldError("user_id", f"{portfolio.user_id} is given twice")
+        rows = _rows(portfolio.user_id for portfolio in held)
         assets = tuple(sorted(frozenset().union(*(p.assets for p in held))))
-        debtless = np.array([row for row, p in enumerate(held) if not p.borrow], np.intp)
-        freeze(debtless)
+        given = dict(enumerate(held))
+        columns = (
+            Columns.of(*_positions(given, side, assets, policy), len(held), len(assets))
+            for side in Side
+        )
+        debtless = [row for row, portfolio in given.items() if not portfolio.borrow]
+        return cls._of(assets, policy, held, tuple(columns), rows, np.array(debtless, np.intp))
+
+    @classmethod
+    def from_table(cls, table: PositionTable, policy: Policy) -> "Book":
+        """Freeze a book of many accounts; each becomes a Portfolio only when it is looked at."""
+        rows = _rows(table.users)
+        amounts, held = table.amounts(), ~table.owed
+        with localcontext(CONTEXT):
+            weights = np.array([float(policy.weights.get(asset, ONE)) for asset in table.assets])
+        amounts[held] *= weights[table.ids[held]]
+        columns = (
+            Columns.of(
+                table.rows[side], table.ids[side], amounts[side], len(rows), len(table.assets)
+            )
+            for side in (held, table.owed)
+        )
+        owing = np.bincount(table.rows[table.owed], minlength=len(rows))
+        debtless = np.flatnonzero(owing == 0)
+        held_by = TablePortfolios(table)
+        return cls._of(table.assets, policy, held_by, tuple(columns), rows, debtless)
+
+    @classmethod
+    def _of(
+        cls,
+        assets: tuple[str, ...],
+        policy: Policy,
+        portfolios: Sequence[Portfolio],
+        columns: tuple[Columns, ...],
+        rows: Mapping[str, int],
+        debtless: Indices,
+    ) -> "Book":
+        collateral, borrow = columns
+        none = np.empty(0, np.intp)
+        freeze(debtless, none)
         return cls(
             users=tuple(rows),
             assets=assets,
             policy=policy,
-            portfolios=held,
-            collateral=_columns(held, Side.COLLATERAL, assets, policy),
-            borrow=_columns(held, Side.BORROW, assets, policy),
+            portfolios=portfolios,
+            collateral=collateral,
+            borrow=borrow,
             debtless=debtless,
             rows=MappingProxyType(rows),
+            overdrawn=none,
+            settled=frozenset(),
         )
 
     def __len__(self) -> int:
@@ -74,8 +118,27 @@ class Book:
         return row
 
     def portfolio(self, user_id: str) -> Portfolio:
-        """The exact positions of an account; CoreError when the book has no such account."""
+        """The exact positions of an account; CoreError when the book has no such account.
+
+        After settlement an amount in it may be negative: `assess` here knows what that means.
+        """
         return self.portfolios[self.index_of(user_id)]
+
+    def assess(self, user_id: str, prices: PriceSnapshot) -> Assessment:
+        """The exact assessment of an account; UNKNOWN while a net amount of it is negative."""
+        portfolio = self.portfolio(user_id)
+        found, short = assess(portfolio, prices, self.policy), overdrawn(portfolio)
+        if not short:
+            return found
+        return replace(
+            found,
+            status=Status.UNKNOWN,
+            score=None,
+            health_factor=None,
+            collateral_usd=None,
+            liquidation_price_drop_percent=None,
+            reasons=MappingProxyType({**found.reasons, **short}),
+        )
 
     def holders(self, asset: str) -> Indices:
         """The rows that hold or owe `asset`, ascending; empty for an asset nobody has."""
@@ -87,9 +150,41 @@ class Book:
         self.borrow.mark(number, holds)
         return np.flatnonzero(holds)
 
+    def settle(self, deltas: Iterable[Delta]) -> "Book":
+        """The book after these deltas of collateral, in whatever order; this one stays as it is.
+
+        A delta whose key is settled changes nothing, nor does one of an account that is not in the
+        book; the latter does not count as settled.
+        """
+        fresh = unseen(deltas, self.settled, self.rows)
+        if not fresh:
+            return self
+        changed = settle(fresh.values(), self.portfolios, self.rows)
+        given = frozenset().union(*(p.collateral for p in changed.values()))
+        assets = tuple(sorted({*self.assets, *given}))
+        collateral, borrow = self.collateral, self.borrow
+        if assets != self.assets:
+            place = np.array([*map(assets.index, self.assets), len(assets)], np.intp)
+            collateral, borrow = collateral.renumbered(place), borrow.renumbered(place)
+        rows = np.array(sorted(changed), np.intp)
+        positions = _positions(changed, Side.COLLATERAL, assets, self.policy)
+        short = [row for row, portfolio in changed.items() if overdrawn(portfolio)]
+        still = np.setdiff1d(self.overdrawn, rows)
+        negative = np.sort(np.concatenate((still, np.array(short, np.intp))))
+        freeze(negative)
+        return replace(
+            self,
+            assets=assets,
+            portfolios=ChangedPortfolios.of(self.portfolios, changed),
+            collateral=collateral.replaced(rows, *positions, len(assets)),
+            borrow=borrow,
+            overdrawn=negative,
+            settled=self.settled | fresh.keys(),
+        )
+
     def revalue(self, prices: PriceSnapshot) -> Valuation:
         """Every account's C, B, score and status on one price snapshot."""
-        vector = self._vector(prices)
+        vector = self.price_vector(prices)
         size = len(self)
         collateral, borrow, score = np.empty(size), np.empty(size), np.empty(size)
         status = np.empty(size, np.int8)
@@ -103,21 +198,25 @@ class Book:
             found = bands.decide(collateral[part], borrow[part], score[part], status[part])
             if len(found):
                 unsure.append(found + begin)
-        for row in np.concatenate(unsure) if unsure else ():
-            exact = assess(self.portfolios[row], prices, self.policy)
-            code = CODE[exact.status]
-            assert exact.score is not None  # a float score was found, so every price is there
-            status[row], score[row] = code, bands.settle(code, exact.score)
+        if unsure:
+            rows = np.setdiff1d(np.concatenate(unsure), self.overdrawn)
+            for row in rows:
+                exact = assess(self.portfolios[row], prices, self.policy)
+                code = CODE[exact.status]
+                assert exact.score is not None  # a float score was found: every price is there
+                status[row], score[row] = code, bands.settle(code, exact.score)
         if np.isnan(vector).any():
             unpriced = np.isnan(collateral) | np.isnan(borrow)
-            status[unpriced] = CODE[Status.UNKNOWN]
+            status[unpriced] = _UNKNOWN
             score[unpriced] = np.nan
         status[self.debtless] = CODE[Status.NO_DEBT]
         score[self.debtless] = np.nan
+        status[self.overdrawn] = _UNKNOWN
+        score[self.overdrawn] = collateral[self.overdrawn] = np.nan
         freeze(collateral, borrow, score, status)
         return Valuation(self, prices, collateral, borrow, score, status)
 
-    def _vector(self, prices: PriceSnapshot) -> Floats:
+    def price_vector(self, prices: PriceSnapshot) -> Floats:
         """Prices by asset id, NaN where unusable, and a zero at the end for the padding."""
         usable = (
             float(prices.points[asset].price) if prices.fault(asset) is None else np.nan
@@ -126,26 +225,32 @@ class Book:
         return np.fromiter((*usable, 0.0), float, len(self.assets) + 1)
 
 
-def _columns(
-    portfolios: Sequence[Portfolio], side: Side, assets: Sequence[str], policy: Policy
-) -> Columns:
+def _rows(users: Iterable[str]) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    for row, user in enumerate(users):
+        if user.startswith(TEST_PREFIX):
+            raise FieldError("user_id", f"{user} is reserved for test alerts")
+        if rows.setdefault(user, row) != row:
+            raise FieldError("user_id", f"{user} is given twice")
+    return rows
+
+
+def _positions(
+    portfolios: Mapping[int, Portfolio], side: Side, assets: Sequence[str], policy: Policy
+) -> tuple[Indices, Indices, Floats]:
+    """One side of some accounts as a long table sorted by row: row, asset id, counted amount."""
     numbers = {asset: number for number, asset in enumerate(assets)}
     rows: list[int] = []
     ids: list[int] = []
     amounts: list[float] = []
     with localcontext(CONTEXT):
-        for row, portfolio in enumerate(portfolios):
+        for row in sorted(portfolios):
+            portfolio = portfolios[row]
             for asset, amount in portfolio.side(side).items():
                 rows.append(row)
                 ids.append(numbers[asset])
                 amounts.append(float(_counted(portfolio, side, asset, amount, policy)))
-    return Columns.of(
-        np.array(rows, np.intp),
-        np.array(ids, np.intp),
-        np.array(amounts),
-        len(portfolios),
-        len(assets),
-    )
+    return np.array(rows, np.intp), np.array(ids, np.intp), np.array(amounts, float)
 
 
 def _counted(

@@ -8,7 +8,7 @@ Two planes make a pair: an account's two assets are one small number, and one lo
 prices. That halves the look-ups, which are the dearest part of a revaluation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,6 @@ class Columns:
     belongs to account `more_rows[g]` and starts at `more_starts[g]`.
     """
 
-    accounts: int
     couples: Indices
     pairs: Ids
     pair_amounts: Floats
@@ -43,52 +42,47 @@ class Columns:
     more_ids: Ids
     more_amounts: Floats
 
+    def __post_init__(self) -> None:
+        freeze(*self._arrays())
+
     @classmethod
     def of(
         cls, rows: Indices, ids: NDArray[np.integer], amounts: Floats, accounts: int, assets: int
     ) -> "Columns":
         """Build from a long table sorted by row: account, asset id (0..assets-1), amount."""
         counts = np.bincount(rows, minlength=accounts)
-        width = _best_width(counts)
-        starts = np.cumsum(counts) - counts
-        place = np.arange(len(rows)) - np.repeat(starts, counts)
-        kind = np.min_scalar_type(assets)
-        planes = np.full((width, accounts), assets, kind)
-        weights = np.zeros((width, accounts))
-        dense = place < width
-        planes[place[dense], rows[dense]] = ids[dense]
-        weights[place[dense], rows[dense]] = amounts[dense]
-        beyond = ~dense
-        more_rows, more_starts = np.unique(rows[beyond], return_index=True)
-        couples, pairs = _coupled(planes, assets)
-        half = len(pairs)
-        pair_amounts = np.empty((half, accounts, 2))
-        pair_amounts[..., 0], pair_amounts[..., 1] = weights[: 2 * half : 2], weights[1::2][:half]
-        columns = cls(
-            accounts,
+        shape = _best_width(counts), accounts
+        planes, weights, beyond = _dense(rows, ids, amounts, shape, assets)
+        even = 2 * (shape[0] // 2)
+        couples, pairs = _coupled(planes[:even:2], planes[1:even:2], assets + 1)
+        return cls(
             couples,
             pairs,
-            pair_amounts,
-            planes[2 * half :].copy(),
-            weights[2 * half :].copy(),
-            more_rows,
-            more_starts,
-            ids[beyond].astype(kind),
+            np.stack((weights[:even:2], weights[1:even:2]), axis=2),
+            planes[even:].copy(),
+            weights[even:].copy(),
+            *_grouped(rows[beyond]),
+            ids[beyond].astype(planes.dtype),
             amounts[beyond],
         )
-        columns._freeze()
-        return columns
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts there are."""
+        return len(self.pairs.T)
 
     @property
     def ids(self) -> Indices:
         """Asset ids as (width, accounts), padding included; made anew at each look."""
-        coupled = np.moveaxis(self.couples[self.pairs], 2, 1).reshape(-1, self.accounts)
+        coupled = np.moveaxis(self.couples[self.pairs], 2, 1).reshape(
+            2 * len(self.pairs), self.accounts
+        )
         return np.concatenate((coupled, self.single.astype(np.intp)))
 
     @property
     def amounts(self) -> Floats:
         """Weighted amounts as (width, accounts), zero in the padding; made anew at each look."""
-        coupled = np.moveaxis(self.pair_amounts, 2, 1).reshape(-1, self.accounts)
+        coupled = np.moveaxis(self.pair_amounts, 2, 1).reshape(2 * len(self.pairs), self.accounts)
         return np.concatenate((coupled, self.single_amounts))
 
     @property
@@ -111,9 +105,7 @@ class Columns:
             holds |= coupled[pair]
         for plane in self.single:
             holds |= plane == asset
-        found = np.flatnonzero(self.more_ids == asset)
-        group = np.searchsorted(self.more_starts, found, "right") - 1
-        holds[self.more_rows[group]] = True
+        holds[self._listed()[self.more_ids == asset]] = True
 
     def units(self, assets: int) -> Floats:
         """Counted units of each asset over all accounts."""
@@ -128,57 +120,95 @@ class Columns:
         return counted
 
     def table(self) -> tuple[Indices, Indices, Floats]:
-        """Every position as a long table sorted by row: account, asset id, weighted amount."""
+        """Every position that counts as a long table sorted by row: account, asset id, amount."""
         ids, amounts = self.ids, self.amounts
         plane, row = np.nonzero(amounts)
-        lengths = np.diff(np.append(self.more_starts, len(self.more_ids)))
-        rows = np.concatenate((row, np.repeat(self.more_rows, lengths)))
+        rows = np.concatenate((row, self._listed()))
         order = np.argsort(rows, kind="stable")
         found = np.concatenate((ids[plane, row], self.more_ids.astype(np.intp)))
         weighted = np.concatenate((amounts[plane, row], self.more_amounts))
         return rows[order], found[order], weighted[order]
 
     def take(self, rows: Indices) -> "Columns":
-        """The columns of these accounts alone, in this order."""
-        place = np.searchsorted(self.more_rows, rows)
-        last = max(0, len(self.more_rows) - 1)
-        has = np.zeros(len(rows), np.bool_)
-        if len(self.more_rows):
-            has = self.more_rows[np.minimum(place, last)] == rows
-        ends = np.append(self.more_starts, len(self.more_ids))
-        spans = [np.arange(ends[g], ends[g + 1]) for g in place[has]]
-        starts = np.cumsum([0, *(len(span) for span in spans)])[:-1].astype(np.intp)
-        wanted = np.concatenate(spans) if spans else np.empty(0, np.intp)
-        columns = Columns(
-            len(rows),
+        """The columns of these accounts alone, in this order; no account twice."""
+        place = np.full(self.accounts, -1, np.intp)
+        place[rows] = np.arange(len(rows))
+        listed = place[self._listed()]
+        wanted = np.flatnonzero(listed >= 0)
+        wanted = wanted[np.argsort(listed[wanted], kind="stable")]
+        return Columns(
             self.couples,
             self.pairs[:, rows],
             self.pair_amounts[:, rows],
             self.single[:, rows],
             self.single_amounts[:, rows],
-            np.flatnonzero(has),
-            starts,
+            *_grouped(listed[wanted]),
             self.more_ids[wanted],
             self.more_amounts[wanted],
         )
-        columns._freeze()
-        return columns
 
-    def _arrays(self) -> tuple[NDArray[Any], ...]:
-        return (
-            self.couples,
+    def renumbered(self, place: Indices) -> "Columns":
+        """The same columns where asset id i is called `place[i]`, the padding's included."""
+        kind = np.min_scalar_type(int(place[-1]))
+        return Columns(
+            place[self.couples],
             self.pairs,
             self.pair_amounts,
-            self.single,
+            place[self.single].astype(kind),
             self.single_amounts,
             self.more_rows,
             self.more_starts,
-            self.more_ids,
+            place[self.more_ids].astype(kind),
             self.more_amounts,
         )
 
-    def _freeze(self) -> None:
-        freeze(*self._arrays())
+    def replaced(
+        self,
+        accounts: Indices,
+        rows: Indices,
+        ids: NDArray[np.integer],
+        amounts: Floats,
+        assets: int,
+    ) -> "Columns":
+        """These accounts (ascending) with other positions: a long table as `of` takes it."""
+        even = 2 * len(self.pairs)
+        shape = even + len(self.single), len(accounts)
+        local = np.searchsorted(accounts, rows)
+        planes, weights, beyond = _dense(local, ids, amounts, shape, assets)
+        fresh = np.stack((planes[:even:2], planes[1:even:2]), axis=2).astype(np.intp)
+        couples, number = np.unique(
+            np.concatenate((self.couples, fresh.reshape(-1, 2))), axis=0, return_inverse=True
+        )
+        kind = np.min_scalar_type(len(couples))
+        old, new = np.split(number.reshape(-1).astype(kind), [len(self.couples)])
+        pairs, single = old[self.pairs], self.single.copy()
+        pairs[:, accounts] = new.reshape(len(pairs), len(accounts))
+        single[:, accounts] = planes[even:]
+        pair_amounts, single_amounts = self.pair_amounts.copy(), self.single_amounts.copy()
+        pair_amounts[:, accounts] = np.stack((weights[:even:2], weights[1:even:2]), axis=2)
+        single_amounts[:, accounts] = weights[even:]
+        listed = self._listed()
+        stays = ~np.isin(listed, accounts)
+        more_rows = np.concatenate((listed[stays], rows[beyond]))
+        order = np.argsort(more_rows, kind="stable")
+        return Columns(
+            couples,
+            pairs,
+            pair_amounts,
+            single,
+            single_amounts,
+            *_grouped(more_rows[order]),
+            np.concatenate((self.more_ids[stays], ids[beyond].astype(planes.dtype)))[order],
+            np.concatenate((self.more_amounts[stays], amounts[beyond]))[order],
+        )
+
+    def _listed(self) -> Indices:
+        """The account of each position beyond the planes."""
+        lengths = np.diff(np.append(self.more_starts, len(self.more_ids)))
+        return np.repeat(self.more_rows, lengths)
+
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,16 +227,13 @@ class PricedColumns:
         """
         columns, part = self.columns, slice(begin, begin + len(out))
         both = scratch[: 2 * len(out)]
-        first = True
+        two, first = both.reshape(-1, 2), True
         for pair, amounts in zip(columns.pairs, columns.pair_amounts, strict=True):
             self.couples.take(pair[part], out=both.view(np.complex128), mode="clip")
-            two = both.reshape(-1, 2)
             np.multiply(two, amounts[part], out=two)
-            if first:
-                np.add(two[:, 0], two[:, 1], out=out)
-            else:
+            np.add(two[:, 0] if first else out, two[:, 1], out=out)
+            if not first:
                 np.add(out, two[:, 0], out=out)
-                np.add(out, two[:, 1], out=out)
             first = False
         for ids, amounts in zip(columns.single, columns.single_amounts, strict=True):
             value = out if first else scratch[: len(out)]
@@ -225,23 +252,43 @@ def freeze(*arrays: NDArray[Any]) -> None:
         array.setflags(write=False)
 
 
-def _coupled(planes: Ids, assets: int) -> tuple[Indices, Ids]:
+def _dense(
+    rows: Indices,
+    ids: NDArray[np.integer],
+    amounts: Floats,
+    shape: tuple[int, int],
+    assets: int,
+) -> tuple[Ids, Floats, NDArray[np.bool_]]:
+    """Planes of ids and of amounts, (width, accounts), and which positions lie beyond them."""
+    width, accounts = shape
+    counts = np.bincount(rows, minlength=accounts)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    planes = np.full(shape, assets, np.min_scalar_type(assets))
+    weights = np.zeros(shape)
+    beyond = place >= width
+    place, rows = place[~beyond], rows[~beyond]
+    planes[place, rows] = ids[~beyond]
+    weights[place, rows] = amounts[~beyond]
+    return planes, weights, beyond
+
+
+def _grouped(rows: Indices) -> tuple[Indices, Indices]:
+    """The accounts of a sorted list, each once, and where each begins."""
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    return rows[starts], starts
+
+
+def _coupled(left: Ids, right: Ids, size: int) -> tuple[Indices, Ids]:
     """The couples of asset ids that occur, and for every pair of planes which couple it is."""
-    size = assets + 1
-    half = len(planes) // 2
-    if not half:
-        return np.empty((0, 2), np.intp), np.empty((0, planes.shape[1]), np.uint8)
-    keys = planes[: 2 * half : 2].astype(np.intp) * size + planes[1::2][:half]
+    keys = left.astype(np.intp) * size + right
     if size * size <= max(4096, keys.size):  # a table of all couples is cheaper than a sort
         used = np.flatnonzero(np.bincount(keys.ravel(), minlength=size * size))
-        number = np.zeros(size * size, np.intp)
+        number = np.zeros(size * size, np.min_scalar_type(len(used)))
         number[used] = np.arange(len(used))
-        found = number[keys]
-    else:
-        used, found = np.unique(keys, return_inverse=True)
-        found = found.reshape(keys.shape)
-    couples = np.stack(np.divmod(used, size), axis=1)
-    return couples, found.astype(np.min_scalar_type(len(used)))
+        return np.stack(np.divmod(used, size), axis=1), number[keys]
+    used, found = np.unique(keys, return_inverse=True)
+    kind = np.min_scalar_type(len(used))
+    return np.stack(np.divmod(used, size), axis=1), found.reshape(keys.shape).astype(kind)
 
 
 def _best_width(counts: NDArray[np.integer]) -> int:

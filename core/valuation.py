@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.bands import CODE, STATUS_ORDER, Codes, Floats, Indices
 from core.errors import CoreError
-from core.margin import Assessment, assess
+from core.margin import Assessment
 from core.policy import Status, coverage
 from core.portfolio import PriceSnapshot
 
@@ -37,7 +37,7 @@ class Valuation:
 
     def assess(self, user_id: str) -> Assessment:
         """The exact assessment of one account at these prices, with its lines."""
-        return assess(self.book.portfolio(user_id), self.prices, self.book.policy)
+        return self.book.assess(user_id, self.prices)
 
     def counts(self) -> dict[Status, int]:
         """Accounts per status, all six, in the order of STATUS_ORDER."""

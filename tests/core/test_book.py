@@ -1,6 +1,7 @@
 """The book is the loop of exact assessments, only faster."""
 
 from decimal import Decimal, localcontext
+from random import Random
 
 import numpy as np
 import pytest
@@ -8,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.book import STATUS_ORDER, Book, Valuation
+from core.columns import Columns
 from core.errors import FieldError
 from core.exact import CONTEXT, Number
 from core.margin import assess
 from core.policy import Policy, Status
 from core.portfolio import Portfolio, PriceSnapshot
+from core.position_table import PositionTable
+from core.settling import Delta
 from tests.core.samples import POLICY, snapshot
 
 ASSETS = ("ETH", "BTC", "SOL", "USDC", "USDT", "LINK")
@@ -214,3 +218,154 @@ def test_movers_are_the_accounts_whose_status_changed() -> None:
     high, low = (book.revalue(snapshot({"ETH": eth, "USDC": 1})) for eth in (100, 99))
     assert list(high.movers(low)) == [1]
     assert list(high.movers(high)) == []
+
+
+def test_settlement_is_counted_once_and_in_any_order() -> None:
+    book = Book.from_portfolios(
+        [
+            Portfolio.of("ann", {"ETH": 2}, {"USDC": 100}),
+            Portfolio.of("bob", {"BTC": 1}, {"USDC": 10}),
+        ],
+        POLICY,
+    )
+    deltas = [
+        Delta("1:a:0", "ann", "ETH", Decimal("-0.5")),
+        Delta("1:b:0", "bob", "eth", Decimal("0.5")),
+        Delta("1:c:0", "nobody", "ETH", Decimal(7)),
+    ]
+    forth = book.settle(deltas)
+    back = book.settle(deltas[::-1]).settle(deltas)
+    prices = snapshot({"ETH": 100, "BTC": 9, "USDC": 1})
+    for settled in (forth, back):
+        assert settled.portfolio("ann").collateral == {"ETH": Decimal("1.5")}
+        assert settled.portfolio("bob").collateral == {"BTC": 1, "ETH": Decimal("0.5")}
+        assert settled.revalue(prices).score == pytest.approx([50.0, 490.0])
+        assert settled.settled == {"1:a:0", "1:b:0"}
+    assert book.portfolio("ann").collateral == {"ETH": 2}
+    assert book.revalue(prices).score[0] == 100.0
+    assert forth.settle(deltas) is forth
+
+
+def test_an_account_that_paid_more_than_it_has_is_unknown_until_the_rest_arrives() -> None:
+    book = Book.from_portfolios([Portfolio.of("ann", {"ETH": 1}, {"USDC": 100})], POLICY)
+    prices = snapshot({"ETH": 150, "USDC": 1})
+    short = book.settle([Delta("k1", "ann", "ETH", Decimal(-3))])
+    valuation = short.revalue(prices)
+    assert STATUS_ORDER[valuation.status[0]] is Status.UNKNOWN
+    assert np.isnan(valuation.score[0])
+    assert np.isnan(valuation.collateral[0])
+    exact = valuation.assess("ann")
+    assert (exact.status, exact.score, exact.reasons) == (
+        Status.UNKNOWN,
+        None,
+        {"ETH": "net amount is negative (-2)"},
+    )
+    whole = short.settle([Delta("k2", "ann", "ETH", Decimal(3))])
+    assert whole.revalue(prices).score[0] == 50.0
+    assert whole.assess("ann", prices).status is Status.HEALTHY
+
+
+deltas_of = st.lists(
+    st.tuples(
+        st.integers(0, 20),
+        st.sampled_from(ASSETS),
+        st.decimals(-3, 3, places=3, allow_nan=False, allow_infinity=False),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(books(), deltas_of, st.randoms(use_true_random=False))
+def test_a_settled_book_is_the_loop_of_exact_assessments(
+    case: tuple, moves: list, order: Random
+) -> None:
+    portfolios, prices, policy = case
+    book = Book.from_portfolios(portfolios, policy)
+    deltas = [
+        Delta(f"k{i}", portfolios[row % len(portfolios)].user_id, asset, amount)
+        for i, (row, asset, amount) in enumerate(moves)
+        if portfolios
+    ]
+    shuffled = [*deltas, *deltas[:3]]
+    order.shuffle(shuffled)
+    one, many = book.settle(deltas), book
+    for delta in shuffled:
+        many = many.settle([delta])
+    for settled in (one, many):
+        valuation = settled.revalue(prices)
+        for row, user in enumerate(settled.users):
+            exact = settled.assess(user, prices)
+            assert STATUS_ORDER[valuation.status[row]] is exact.status
+            close(valuation.collateral[row], exact.collateral_usd)
+            close(valuation.borrow[row], exact.borrow_usd)
+    assert [*one.portfolios] == [*many.portfolios]
+    assert one.assets == many.assets
+
+
+def test_a_book_from_a_table_is_the_book_of_its_accounts() -> None:
+    table = PositionTable(
+        users=("ann", "bob", "cem"),
+        assets=("ETH", "USDC"),
+        places=(18, 2),
+        rows=np.array([0, 0, 1]),
+        ids=np.array([0, 1, 0], np.uint8),
+        owed=np.array([False, True, False]),
+        units=np.array([1_500_000_000_000_000_000, 10_000, 1]),
+    )
+    policy = Policy(weights={"ETH": Decimal("0.5")})
+    book = Book.from_table(table, policy)
+    same = Book.from_portfolios(book.portfolios, policy)
+    assert book.portfolio("ann") == Portfolio.of("ann", {"ETH": "1.5"}, {"USDC": 100})
+    assert book.portfolio("cem") == Portfolio.of("cem", {}, {})
+    prices = snapshot({"ETH": 200, "USDC": 1})
+    for one in (book, same):
+        valuation = one.revalue(prices)
+        assert [STATUS_ORDER[code] for code in valuation.status] == [
+            Status.HEALTHY,
+            Status.NO_DEBT,
+            Status.NO_DEBT,
+        ]
+        assert valuation.collateral[1] == pytest.approx(1e-16)
+
+
+def test_a_table_out_of_order_is_refused() -> None:
+    with pytest.raises(FieldError, match="rows"):
+        PositionTable(
+            ("ann", "bob"),
+            ("ETH",),
+            (0,),
+            np.array([1, 0]),
+            np.array([0, 0]),
+            np.array([False, False]),
+            np.array([1, 1]),
+        )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.dictionaries(st.integers(0, 8), st.integers(1, 9), max_size=7), max_size=15),
+    st.data(),
+)
+def test_columns_give_back_the_table_they_were_made_of(
+    positions: list, data: st.DataObject
+) -> None:
+    rows = [row for row, held in enumerate(positions) for _ in held]
+    ids = [asset for held in positions for asset in held]
+    amounts = [float(n) for held in positions for n in held.values()]
+    columns = Columns.of(
+        np.array(rows, np.intp), np.array(ids, np.intp), np.array(amounts), len(positions), 9
+    )
+    assert as_dicts(columns, len(positions)) == positions
+    order = data.draw(st.permutations(range(len(positions))))[: len(positions) // 2 + 1]
+    taken = columns.take(np.array(order, np.intp))
+    assert as_dicts(taken, len(order)) == [positions[i] for i in order]
+    units = columns.units(9)
+    assert list(units) == [sum(held.get(a, 0) for held in positions) for a in range(9)]
+
+
+def as_dicts(columns: Columns, accounts: int) -> list[dict[int, float]]:
+    held: list[dict[int, float]] = [{} for _ in range(accounts)]
+    for row, asset, amount in zip(*columns.table(), strict=True):
+        held[row][int(asset)] = amount
+    return held
