@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import TimeoutError as NotYetError
+from typing import Any
 
 import structlog
 
@@ -33,6 +34,7 @@ MOST = 200  # alerts delivered with one flush to disk
 BUSY_BATCH = 8  # from this many in the last batch on, it pays to wait for more
 LINGER_S = 0.03
 RETRY_S = 1.0
+MANY = 20  # alerts that share a line of the log
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS deliveries (event_id TEXT NOT NULL, channel TEXT NOT NULL,"
     " outcome TEXT NOT NULL, PRIMARY KEY (event_id, channel)) WITHOUT ROWID"
@@ -221,23 +223,19 @@ class Notifier:
         return True
 
     def _tell(self, batch: Sequence[Due], receipts: Sequence[DeliveryReceipt]) -> None:
-        """Count, and deliver to the log."""
-        self._count(receipt.outcome for receipt in receipts)
-        by_event: dict[str, list[str]] = {}
+        """Count, and deliver to the log: a line an alert, or one for all when there are many."""
+        outcomes: dict[str, list[str]] = {}
         for receipt in receipts:
-            by_event.setdefault(receipt.event_id, []).append(f"{receipt.channel} {receipt.outcome}")
-        for due in batch:
-            alert = due.alert
-            outcomes = by_event.get(alert.event_id)
-            self._count(["alerts" if outcomes else "repeated"])
-            log.info(
-                "alert_delivered" if outcomes else "alert_repeated",
-                event_id=alert.event_id,
-                user_id=alert.user_id,
-                severity=str(alert.severity),
-                test=alert.test,
-                outcomes=outcomes or [],
-            )
+            told = outcomes.setdefault(receipt.event_id, [])
+            told.append(f"{receipt.channel} {receipt.outcome}")
+        self._count(receipt.outcome for receipt in receipts)
+        self._count("alerts" if due.alert.event_id in outcomes else "repeated" for due in batch)
+        told_of = [_told(due, outcomes.get(due.alert.event_id, [])) for due in batch]
+        if len(batch) > MANY:
+            log.info("alerts_delivered", alerts=told_of)
+            return
+        for one in told_of:
+            log.info("alert_delivered" if one["outcomes"] else "alert_repeated", **one)
 
     def _enter(self, state: WorkerState, error: str | None = None) -> None:
         with self._lock:
@@ -248,6 +246,17 @@ class Notifier:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(_TABLE)
+
+
+def _told(due: Due, outcomes: list[str]) -> dict[str, Any]:
+    alert = due.alert
+    return {
+        "event_id": alert.event_id,
+        "user_id": alert.user_id,
+        "severity": str(alert.severity),
+        "test": alert.test,
+        "outcomes": outcomes,
+    }
 
 
 def _join(batch: dict[str, Due], due: Due) -> None:

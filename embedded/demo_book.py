@@ -22,7 +22,7 @@ NO_DEBT_SHARE = 0.02
 CRYPTO_DEBT_SHARE = 0.10  # of those that owe stablecoins: a part of their debt is in crypto
 # Of the troubled accounts, the short ones: stablecoins posted, crypto owed. A fall cures them.
 # In a replay nobody tops up for ten days, so that fewer may be long and in trouble all the time.
-SHORTS, REPLAY_SHORTS = 0.15, 0.65
+SHORTS, REPLAY_SHORTS = 0.15, 0.80
 HEALTHY_SHORTS = 0.05
 POPULARITY = {"ETH": 6.0, "BTC": 5.0, "SOL": 3.0, "LUNA": 0.5, "UST": 0.4, "USDC": 0.5, "USDT": 0.4}
 MEDIAN_USD, SPREAD = 24_000.0, 1.4  # collateral of an account: median, and sigma of its logarithm
