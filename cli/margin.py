@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.hit import hit
+from cli.stress import stress
+
 if TYPE_CHECKING:
     from core.policy import Policy
 
@@ -85,6 +88,10 @@ def book(
     serve(file, answer, tell)
     if faults:
         fail(faults)
+
+
+app.command()(stress)
+app.command()(hit)
 
 
 def _policy(path: Path | None) -> "Policy | None":
