@@ -6,12 +6,14 @@ from the prices of what is owed. So after small moves only the accounts of least
 look: they are kept side by side, sorted by slack, and the rest of the book is not touched.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from core.bands import CODE, Bands, Codes, Floats, Indices
+from core.bands import CODE, RECHECK, Codes, Floats, Indices
 from core.book import Book
 from core.columns import Columns, freeze
 from core.policy import Status, coverage
@@ -23,17 +25,19 @@ NEAR = 0.125
 LEAST = 1024
 """How many accounts an index keeps at hand at least."""
 
-_GUARD = 1e-8  # far above what floats and the re-decision band add to a slack
+_GUARD = 1e-8  # far above what floats add to a slack
 _COST = 2.0  # of a candidate's look, in units of an account's full revaluation
-_REBUILD = 6.0  # of an index with its revaluation, in units of a full revaluation
+_REBUILD = 10.0  # of an index with its revaluation, in units of a full revaluation
 _NO_DEBT = CODE[Status.NO_DEBT]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlackIndex:
-    """A valuation and its nearest accounts: `rows` by ascending `slack`, with their columns.
+    """A valuation and its nearest accounts: `rows` by ascending `slack`.
 
-    `reach` is the slack up to which `rows` is complete.
+    Within `reach` no account crosses another threshold than its nearest one, the k of code `under`
+    and the one above it. So one signed sum decides, `C - k*B`: `surplus` are its positions,
+    `above` whether it was zero or more, `doubt` the size below which floats do not know its sign.
     """
 
     base: Valuation
@@ -41,26 +45,40 @@ class SlackIndex:
     rows: Indices
     slack: Floats
     reach: float
-    collateral: Columns
-    borrow: Columns
+    surplus: Columns
+    under: Codes
+    above: NDArray[np.bool_]
+    doubt: Floats
 
     @classmethod
     def of(cls, base: Valuation, near: float = NEAR, least: int = LEAST) -> "SlackIndex":
         """Index a valuation; `near` is the share of the accounts to keep, `least` their number."""
         book = base.book
-        slack = _slack(base)
+        bounds = np.array([float(coverage(t)) for t in reversed(book.policy.thresholds())])
+        slack = _slack(base, bounds)
         judged = np.flatnonzero(~np.isnan(slack))
         count = min(len(judged), max(least, int(near * len(slack))))
-        reach = np.inf
+        reach = float(np.log(bounds[1:] / bounds[:-1]).min() / 2)
         if count < len(judged):
-            reach = float(np.partition(slack[judged], count)[count])
-            judged = judged[slack[judged] < reach]
+            reach = min(reach, float(np.partition(slack[judged], count)[count]))
+        judged = judged[slack[judged] < reach]
         rows = judged[np.argsort(slack[judged], kind="stable")]
-        ordered = slack[rows]
-        vector = book.price_vector(base.prices)
-        freeze(rows, ordered, vector)
-        held, owed = book.collateral.take(rows), book.borrow.take(rows)
-        return cls(base, vector, rows, ordered, reach, held, owed)
+        held, owed = base.collateral[rows], base.borrow[rows]
+        under = np.abs(np.log(held / owed)[:, None] - np.log(bounds)).argmin(axis=1)
+        factor = bounds[under]
+        index = cls(
+            base,
+            book.price_vector(base.prices),
+            rows,
+            slack[rows],
+            reach,
+            _surplus(book, rows, factor),
+            under.astype(np.int8),
+            base.status[rows] > under,
+            RECHECK * (held + factor * owed),
+        )
+        freeze(index.vector, rows, index.slack, index.under, index.above, index.doubt)
+        return index
 
     def tick(self, prices: PriceSnapshot) -> "Tick | None":
         """Who is in another status than in `base` at these prices; None when the index is blind.
@@ -69,38 +87,40 @@ class SlackIndex:
         further than it reaches. The statuses are those of a full revaluation, exact.
         """
         vector = self.base.book.price_vector(prices)
-        drift = self._drift(vector)
-        if drift is None or drift >= self.reach:
+        low, high = self._moves(vector)
+        if not high / low < math.exp(self.reach - _GUARD):  # NaN is not below anything
             return None
-        count = int(np.searchsorted(self.slack, drift, "right"))
-        rows = self.rows[:count]
-        status = self._decide(count, vector, prices)
-        moved = np.flatnonzero(status != self.base.status[rows])
-        moved = moved[np.argsort(rows[moved])]
-        changed, codes = rows[moved], status[moved]
-        freeze(changed, codes)
-        return Tick(prices, count, changed, codes)
+        drift = math.log(high / low) + _GUARD
+        count = int(self.slack.searchsorted(drift, "right"))
+        surplus = np.empty(count)
+        # at the level of the base's prices, which `doubt` is made for
+        self.surplus.at(vector / high).fill(0, surplus, np.empty(2 * count))
+        above = surplus >= 0.0
+        doubtful = np.flatnonzero(np.abs(surplus) <= self.doubt[:count])
+        book = self.base.book
+        for place in doubtful:
+            exact = book.assess(book.users[self.rows[place]], prices)
+            above[place] = CODE[exact.status] > self.under[place]
+        moved = np.flatnonzero(above != self.above[:count])
+        packed = (self.rows[moved] << 3) | (self.under[moved] + above[moved])
+        packed.sort()  # a code has three bits; sorting plain numbers is far cheaper than argsort
+        rows, codes = packed >> 3, (packed & 7).astype(np.int8)
+        freeze(rows, codes)
+        return Tick(prices, count, rows, codes)
 
-    def _drift(self, vector: Floats) -> float | None:
-        """By how much ln(C/B) of any account may have moved since `base`, above."""
+    def _moves(self, vector: Floats) -> tuple[float, float]:
+        """The least and the greatest factor of a price since `base`, apart from which ln(C/B)
+        cannot have moved; NaN when other assets are unpriced than in the base."""
         ratio = vector[:-1] / self.vector[:-1]
-        known = ~np.isnan(ratio)
-        if not np.array_equal(np.isnan(vector), np.isnan(self.vector)):
-            return None
-        moves = ratio[known]
-        return float(np.log(moves.max() / moves.min())) + _GUARD if len(moves) else _GUARD
-
-    def _decide(self, count: int, vector: Floats, prices: PriceSnapshot) -> Codes:
-        """The status codes of the first `count` accounts."""
-        book, bands = self.base.book, Bands.of(self.base.book.policy)
-        held, owed, score = np.empty(count), np.empty(count), np.empty(count)
-        status, scratch = np.empty(count, np.int8), np.empty(2 * count)
-        self.collateral.at(vector).fill(0, held, scratch)
-        self.borrow.at(vector).fill(0, owed, scratch)
-        for place in bands.decide(held, owed, score, status):
-            user = book.users[self.rows[place]]
-            status[place] = CODE[book.assess(user, prices).status]
-        return status
+        if not len(ratio):
+            return 1.0, 1.0
+        low, high = float(ratio.min()), float(ratio.max())
+        if math.isnan(low):
+            missing = np.isnan(vector[:-1])
+            known = ratio[~missing]
+            if np.array_equal(missing, np.isnan(self.vector[:-1])) and len(known):
+                low, high = float(known.min()), float(known.max())
+        return low, high
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,12 +210,27 @@ class Watch:
         return codes
 
 
-def _slack(base: Valuation) -> Floats:
+def _slack(base: Valuation, bounds: Floats) -> Floats:
     """Distance of ln(C/B) to the nearest threshold's; NaN for NO_DEBT and UNKNOWN."""
-    bounds = [float(coverage(bound)) for bound in base.book.policy.thresholds()]
+    slack = np.full(len(base), np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.log(base.collateral / base.borrow)
-        slack = np.minimum.reduce([np.abs(ratio - np.log(bound)) for bound in bounds])
+        for bound in bounds:
+            np.minimum(slack, np.abs(ratio - np.log(bound)), out=slack)
     slack[base.status >= _NO_DEBT] = np.nan
-    found: Floats = slack
-    return found
+    return slack
+
+
+def _surplus(book: Book, rows: Indices, factor: Floats) -> Columns:
+    """`C - k*B` of some accounts as signed positions, k by account."""
+    where, ids, amounts = book.collateral.take(rows).table()
+    owing, debts, owed = book.borrow.take(rows).table()
+    accounts = np.concatenate((where, owing))
+    order = np.argsort(accounts, kind="stable")
+    return Columns.of(
+        accounts[order],
+        np.concatenate((ids, debts))[order],
+        np.concatenate((amounts, -owed * factor[owing]))[order],
+        len(rows),
+        len(book.assets),
+    )
