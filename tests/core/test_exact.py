@@ -100,3 +100,9 @@ def test_money_is_rounded_to_the_nearest_and_never_minus_nothing() -> None:
     assert str(money(Decimal("-0.001"))) == "0.00"
     assert str(money(Decimal("1E+30"))) == "1" + "0" * 30 + ".00"
     assert plain(Decimal("15.00")) == "15"
+
+
+def test_a_number_too_long_to_be_computed_is_refused_and_never_rounded() -> None:
+    with pytest.raises(FieldError, match="more than 80 digits"):
+        decimal_of(Decimal("1." + "0" * 1500 + "1"), "x")
+    assert decimal_of(Decimal("1." + "0" * 1500), "x") == 1

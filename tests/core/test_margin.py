@@ -209,3 +209,18 @@ def test_units_and_order_do_not_matter(
             POLICY,
         )
     assert (after.score, after.status) == (before.score, before.status)
+
+
+@settings(deadline=None)
+@given(sides, sides, markets, st.sampled_from(["ETH", "BTC", "USDC"]))
+def test_a_higher_price_of_what_is_only_held_never_lowers_the_score(
+    collateral: dict, borrow: dict, market: dict, asset: str
+) -> None:
+    assume(asset not in borrow and market[asset] <= LARGEST / 2)
+    with localcontext(CONTEXT):
+        dearer = {**market, asset: market[asset] * 2}
+    account = Portfolio("ann", collateral, borrow)
+    before, after = (assess(account, snapshot(prices), POLICY) for prices in (market, dearer))
+    assert before.score is not None
+    assert after.score is not None
+    assert after.score >= before.score

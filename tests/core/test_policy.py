@@ -55,3 +55,27 @@ def test_the_accounts_own_weight_wins_over_the_policys_over_one() -> None:
 
 def test_fifteen_percent_need_a_dollar_fifteen_of_collateral() -> None:
     assert coverage(Decimal(15)) == Decimal("1.15")
+
+
+def test_shocks_and_lengths_that_cannot_be_are_named() -> None:
+    with pytest.raises(PolicyError) as caught:
+        Policy(
+            shocks_down={"ETH": Decimal(-1), "E T": Decimal(0)},
+            shocks_up={"usdc": Decimal("0.1"), "BTC": Decimal("NaN")},
+            pegged=frozenset({"USDC"}),
+            staleness={"ETH": timedelta(0)},
+            stale_after=timedelta(-1),
+        )
+    assert [fault.split(":")[0] for fault in caught.value.faults] == [
+        "staleness.ETH",
+        "stale_after",
+        "shocks_down.ETH",
+        "shocks_down.E T",
+        "shocks_up.usdc",
+        "shocks_up.BTC",
+    ]
+
+
+def test_a_number_beyond_what_is_computed_is_no_threshold() -> None:
+    with pytest.raises(PolicyError, match="healthy"):
+        Policy(healthy=Decimal("1e41"))

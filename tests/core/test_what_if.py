@@ -1,5 +1,7 @@
 """A what-if is the live assessment of a changed account at changed prices."""
 
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -8,26 +10,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.bands import STATUS_ORDER
+from core.categories import Category
 from core.edits import HYPOTHETICAL
 from core.errors import FieldError
 from core.exact import CONTEXT
 from core.margin import Assessment, assess
-from core.policy import Status
+from core.policy import Policy, Status
 from core.portfolio import Portfolio, Side
 from core.what_if import (
     AddAmount,
+    Delay,
     Edit,
+    GroupShock,
+    Outage,
     Scenario,
     SetAmount,
+    SetCategory,
     SetPrice,
+    SetThresholds,
+    SetWeight,
     Shock,
     ShockAll,
     apply,
+    assess_under,
     compare,
     grid,
+    policy_under,
     waterfall,
 )
-from tests.core.samples import POLICY, snapshot
+from tests.core.samples import NOON, POLICY, snapshot
 
 PRICES = snapshot({"ETH": 100, "BTC": 50, "USDC": 1}, unusable={"BTC": "stale 3 h"})
 ANN = Portfolio.of("ann", {"ETH": 2}, {"USDC": 100})
@@ -201,3 +212,61 @@ def test_a_grid_needs_two_assets_and_shocks_above_minus_one() -> None:
         grid(ANN, PRICES, POLICY, "ETH", "eth", SHOCKS)
     with pytest.raises(FieldError, match=r"shocks_b\.1"):
         grid(ANN, PRICES, POLICY, "ETH", "BTC", SHOCKS, [0, -1])
+
+
+def judged(*chosen: Edit, policy: Policy = POLICY) -> Assessment:
+    return assess_under(ANN, snapshot({"ETH": 100, "USDC": 1}), policy, Scenario(chosen))
+
+
+def test_policy_edits_change_the_policy_and_nothing_else() -> None:
+    assert judged(SetWeight("eth", Decimal("0.6"))).score == 20
+    strict = SetThresholds(Decimal(200), Decimal(150), Decimal(101))
+    assert judged(strict).status is Status.LIQUIDATION
+    assert judged(strict).score == 100
+    assert policy_under(POLICY, Scenario((Shock("ETH", Decimal("-0.1")),))) is POLICY
+    with pytest.raises(FieldError, match="thresholds"):
+        Scenario((SetThresholds(Decimal(15), Decimal(30), Decimal(50)),))
+
+
+def test_a_category_joined_counts_its_assets_for_more() -> None:
+    eth = Category("eth", {"ETH": Decimal("0.9")})
+    policy = Policy(weights={"ETH": Decimal("0.5")}, categories={"eth": eth})
+    assert judged(policy=policy).score == 0
+    assert judged(SetCategory("eth"), policy=policy).score == 80
+    assert judged(SetCategory("eth"), SetCategory(None), policy=policy).score == 0
+
+
+def test_a_group_moves_each_asset_by_its_beta() -> None:
+    betas = {"ETH": Decimal(2), "usdc": Decimal("-0.5"), "LUNA": Decimal(1)}
+    found = judged(GroupShock(Decimal("0.2"), betas))  # ETH 140, USDC 0.9
+    assert (found.collateral_usd, found.borrow_usd) == (280, 90)
+    with pytest.raises(FieldError, match=r"edits\.0\.betas\.ETH"):
+        judged(GroupShock(Decimal("-0.5"), {"ETH": Decimal(2)}))
+
+
+def test_broken_plumbing_makes_an_account_unknown_and_never_liquidates_it() -> None:
+    for edit in (Outage(), Outage(frozenset({"eth"})), Delay(timedelta(seconds=90))):
+        assert judged(edit).status is Status.UNKNOWN
+        assert judged(edit).score is None
+    assert judged(Outage(frozenset({"BTC"}))).score == 100
+    assert judged(Delay(timedelta(seconds=90))).reasons["ETH"] == "stale 1 min 30 s"
+
+
+def test_a_delay_is_judged_by_the_policys_staleness() -> None:
+    late = Delay(timedelta(seconds=60), frozenset({"ETH"}))
+    assert judged(late).score == 100
+    assert judged(late).oldest == replace(
+        snapshot({"ETH": 100}).points["ETH"], as_of=NOON - timedelta(seconds=60)
+    )
+    quick = Policy(staleness={"ETH": timedelta(seconds=30)})
+    assert judged(late, policy=quick).status is Status.UNKNOWN
+    assert judged(late, SetPrice("ETH", Decimal(50)), policy=quick).score == 0
+
+
+def test_the_waterfall_tells_policy_and_plumbing_in_their_place() -> None:
+    scenario = Scenario((SetWeight("ETH", Decimal("0.6")), Outage()))
+    prices = snapshot({"ETH": 100, "USDC": 1})
+    first, second = waterfall(ANN, prices, POLICY, scenario)
+    assert first.comparison.score_change == -80
+    assert second.comparison.score_change is None
+    assert second.comparison.after.status is Status.UNKNOWN
