@@ -47,7 +47,8 @@ class Evaluator:
         self, book: Book, incidents: Mapping[str, Incident], before: Valuation | None = None
     ) -> None:
         self.book = book
-        self.incidents = {u: i for u, i in incidents.items() if u in set(book.users)}
+        known = set(book.users)
+        self.incidents = {u: i for u, i in incidents.items() if u in known}
         self.before = before
         self._told = np.full(len(book), _UNTOLD, dtype=np.int8)
         self._remind_at = np.full(len(book), _NEVER)  # market time, seconds since the epoch

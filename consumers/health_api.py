@@ -17,7 +17,7 @@ from consumers.wire import encode_alert
 from core.alerts import MarginAlert, request_alert
 from core.errors import CoreError, FieldError
 from core.margin import Assessment, assess, floor_score
-from core.portfolio import Portfolio, PriceSnapshot, Side
+from core.portfolio import TEST_PREFIX, Portfolio, PriceSnapshot, Side
 
 PUBLISH_TIMEOUT_S = 5.0
 FIELDS = {"user_id", "collateral_positions", "borrow_positions", "previous_health_score"}
@@ -25,8 +25,11 @@ FIELDS = {"user_id", "collateral_positions", "borrow_positions", "previous_healt
 Answer = tuple[int, dict[str, Any]]
 
 
-def answer(runtime: Runtime, body: bytes) -> Answer:
-    """The HTTP status and the JSON answer to one request body; never raises for what it says."""
+def answer(runtime: Runtime, body: bytes, who: str = "api", role: str = "local") -> Answer:
+    """The HTTP status and the JSON answer to one request body; never raises for what it says.
+
+    `who` asks, in `role`: an event that is published is audited under that name.
+    """
     try:
         request = _read(body)
         portfolio = Portfolio.of(
@@ -46,7 +49,7 @@ def answer(runtime: Runtime, body: bytes) -> Answer:
     reply = _reply(runtime, assessment)
     if alert is None:
         return 200, {**reply, "margin_event": None}
-    return _publish(runtime, alert, reply)
+    return _publish(runtime, alert, reply, who, role)
 
 
 def _read(body: bytes) -> dict[str, Any]:
@@ -62,6 +65,8 @@ def _read(body: bytes) -> dict[str, Any]:
             raise FieldError(field, "must be an object of amounts by asset")
     if not isinstance(request.get("user_id"), str):
         raise FieldError("user_id", "must be a text")
+    if request["user_id"].startswith(TEST_PREFIX):
+        raise FieldError("user_id", f"the prefix {TEST_PREFIX} belongs to test alerts")
     unknown = sorted(request.keys() - FIELDS)
     if unknown:
         raise FieldError(unknown[0], "is not a field of this request")
@@ -109,12 +114,14 @@ def _usd(value: Decimal | None) -> float | None:
     return None if value is None else float(round(value, 2))
 
 
-def _publish(runtime: Runtime, alert: MarginAlert, reply: Mapping[str, Any]) -> Answer:
+def _publish(
+    runtime: Runtime, alert: MarginAlert, reply: Mapping[str, Any], who: str, role: str
+) -> Answer:
     encoded = encode_alert(alert, ALERTS)
     event = orjson.loads(encoded.data)
     runtime.audit.record(
-        who="api",
-        role="local",
+        who=who,
+        role=role,
         action="publish_margin_event",
         target=ALERTS,
         params={"event_id": alert.event_id, "user_id": alert.user_id},

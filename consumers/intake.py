@@ -23,7 +23,8 @@ from consumers.wire import (
 )
 from core.alerts import MarginAlert
 
-REMEMBERED = {PRICES: 40_000, SETTLEMENTS: 2_000, ALERTS: 5_000, RECEIPTS: 15_000}
+# Of alerts far more than are listed: the newest of every account says what its people were told.
+REMEMBERED = {PRICES: 40_000, SETTLEMENTS: 2_000, ALERTS: 200_000, RECEIPTS: 60_000}
 
 Value = PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt
 
@@ -104,12 +105,7 @@ class Intake:
     def warm(self) -> int:
         """Fill the stores with what the journal holds; the number of events."""
         count = 0
-        for topic, newest in (
-            (PRICES, 40_000),
-            (SETTLEMENTS, 2_000),
-            (ALERTS, 5_000),
-            (RECEIPTS, 15_000),
-        ):
+        for topic, newest in REMEMBERED.items():
             for entry in self._journal.replay(topic, newest):
                 value = self._decode(topic, _again(entry))
                 if not isinstance(value, Refused):

@@ -198,6 +198,8 @@ class Runtime:
             alerts=alerts,
             runs=runs,
             cadence=self.settings.cadence,
+            embedded=self.settings.environment == "embedded",
+            scorer_error=self.scorer.last_error,
         )
         return Picture(
             at=now,
@@ -243,6 +245,8 @@ class Runtime:
             reasons.append(f"feed {price_feed.name} is silent")
         if picture.scores is None:
             reasons.append("nothing scored yet")
+        elif picture.verdict.code in ("scores_old", "scorer_failing"):
+            reasons.append(picture.verdict.sentence)
         return not reasons, tuple(reasons)
 
     def assess(self, user_id: str) -> Assessment | None:

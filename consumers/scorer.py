@@ -99,7 +99,11 @@ class Scorer:
 
     def _on_timer(self) -> list[Round]:
         latest = self._prices.latest()
-        return [] if latest.market.replay or not latest.assets else [latest]
+        if not latest.assets:
+            return []
+        # A replay is scored round by round, but once at the start on what the journal remembers:
+        # its next round may be far away, or it may have ended.
+        return [] if latest.market.replay and self._latest is not None else [latest]
 
     def _score(self, rounds: list[Round]) -> None:
         if not rounds[-1].market.replay:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.policy import Policy, Status
@@ -112,14 +112,6 @@ class Settings(BaseSettings):
             )
         return value
 
-    @model_validator(mode="after")
-    def _reminders_in_order(self) -> "Settings":
-        if self.reminder_liquidation_s > self.reminder_margin_call_s:
-            raise ValueError(
-                "FUSION_REMINDER_LIQUIDATION_S must not exceed FUSION_REMINDER_MARGIN_CALL_S"
-            )
-        return self
-
     @property
     def embedded(self) -> bool:
         """True where a local broker (ours or Google's emulator) stands in for the cloud."""
@@ -175,10 +167,27 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
             values[alias] = source[alias]
         if overrides.get(name) is not None:
             values[alias] = overrides[name]
+    faults = _reminder_faults(values)
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
-        raise SettingsError(tuple(_fault(dict(e)) for e in error.errors())) from None
+        faults = [*(_fault(dict(e)) for e in error.errors()), *faults]
+    if faults:
+        raise SettingsError(tuple(faults))
+    return settings
+
+
+def _reminder_faults(values: Mapping[str, Any]) -> list[str]:
+    """The graver band must be reminded of at least as often; checked whatever else is wrong."""
+    names = ("FUSION_REMINDER_LIQUIDATION_S", "FUSION_REMINDER_MARGIN_CALL_S")
+    defaults = {str(f.alias): f.default for f in Settings.model_fields.values()}
+    try:
+        graver, milder = (float(values.get(name, defaults[name])) for name in names)
+    except (TypeError, ValueError):
+        return []  # named as a fault of its own
+    if graver <= milder:
+        return []
+    return [f"{names[0]}={graver:g}: must not exceed {names[1]}={milder:g}"]
 
 
 def _fault(error: dict[str, Any]) -> str:

@@ -32,6 +32,8 @@ def signals(
     alerts: AlertsSnapshot,
     runs: tuple[TestRun, ...],
     cadence: timedelta,
+    embedded: bool,
+    scorer_error: str | None = None,
 ) -> Signals:
     """The verdict's ground at `now`."""
     newest = max((a.received.received_at for a in prices.assets.values()), default=None)
@@ -41,6 +43,7 @@ def signals(
         (f.name, str(f.state), f.since)
         for f in feeds
         if f.state in (FeedState.DENIED, FeedState.MISSING, FeedState.STOPPED)
+        or (f.state is FeedState.CONNECTING and f.messages)
     )
     return Signals(
         now=now,
@@ -63,6 +66,8 @@ def signals(
         last_test_lost=_lost(runs, now),
         replay_ended=prices.market.ended,
         journal_error=journal.error,
+        scorer_error=scorer_error,
+        embedded=embedded,
     )
 
 

@@ -15,6 +15,8 @@ from core.policy import Status
 from core.staleness import Freshness
 from core.wording import MINUS, ages, plural
 
+RECREATED = timedelta(seconds=15)
+
 
 class Level(StrEnum):
     """How the verdict reads: BLIND knows nothing, ACT means within this minute."""
@@ -57,6 +59,8 @@ class Signals:
     last_test_lost: str | None = None  # the hop where the last test alert was lost
     replay_ended: bool = False
     journal_error: str | None = None
+    scorer_error: str | None = None
+    embedded: bool = False  # the platform runs beside us and its parts are restarted by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ class Verdict:
 
 def verdict(s: Signals) -> Verdict:
     """The first finding that holds, in order of gravity; else that all is well, and why."""
-    for find in (_channel, _journal, _no_price, _feeds, _not_told, _undelivered, _stale, _test):
+    found: Verdict | None
+    for find in FINDINGS:
         found = find(s)
         if found is not None:
             return found
@@ -124,8 +129,36 @@ def _no_price(s: Signals) -> Verdict | None:
         "oracle_silent",
         f"Oracle: no price for {ages(s.price_age)}; scores are not current.",
         f"All {s.accounts:,} scores rest on old prices; no margin event is made from them.",
-        "fusion worker oracle",
+        _restart(s, "oracle"),
         s.now - s.price_age,
+    )
+
+
+def _scores(s: Signals) -> Verdict | None:
+    if s.scorer_error is not None:
+        return Verdict(
+            Level.ACT,
+            "scorer_failing",
+            "The book cannot be scored: what is shown is the last that could.",
+            f"{s.scorer_error}. Prices are kept; each new one is tried again.",
+            "fusion doctor",
+        )
+    if s.score_age is None:
+        return Verdict(
+            Level.WATCH,
+            "waiting_for_scores",
+            "Prices arrive; the book is not scored yet.",
+            "The scores follow once the subscriptions have caught up.",
+        )
+    if s.replay_ended or s.score_age <= s.silent_limit:
+        return None
+    return Verdict(
+        Level.ACT,
+        "scores_old",
+        f"Scores are {ages(s.score_age)} old although prices arrive.",
+        f"All {s.accounts:,} scores rest on old prices. The thread that scores is stuck.",
+        "fusion doctor",
+        s.now - s.score_age,
     )
 
 
@@ -137,9 +170,12 @@ def _feeds(s: Signals) -> Verdict | None:
         "missing": f"Subscription of {name} does not exist",
         "denied": f"Not allowed to read {name}",
         "silent": f"{name} is silent",
+        "connecting": f"Reconnecting to {name}",
     }
+    # Our own subscriptions are made again by themselves, which takes seconds.
+    grave = state == "denied" or (state == "missing" and s.now - since > RECREATED)
     return Verdict(
-        Level.ACT if state in ("missing", "denied") else Level.WATCH,
+        Level.ACT if grave else Level.WATCH,
         f"feed_{state}",
         f"{words.get(state, f'{name} is {state}')} since {since:%H:%M:%S} UTC.",
         f"{plural(len(s.broken_feeds), 'feed')} of this control room "
@@ -159,7 +195,7 @@ def _not_told(s: Signals) -> Verdict | None:
         "not_told",
         f"{plural(s.not_told, 'account')} changed band and nobody was told.",
         f"Our own score says an alert was due; none arrived on alerts.margin.v1.{tail}",
-        "fusion worker risk-engine",
+        _restart(s, "risk-engine"),
     )
 
 
@@ -172,7 +208,7 @@ def _undelivered(s: Signals) -> Verdict | None:
         "notifier_silent",
         f"Notifier: {plural(s.undelivered, 'margin alert')} published, no receipt.",
         f"Oldest has waited {ages(s.now - since)} for a delivery receipt. Scores are current.",
-        "fusion worker notifier",
+        _restart(s, "notifier"),
         since,
     )
 
@@ -209,7 +245,25 @@ def _well(s: Signals) -> Verdict:
         sentence = "The replay has ended; these are its last scores."
     else:
         sentence = "Scores are current and every due alert was delivered."
-    return Verdict(Level.OK, "well", sentence, _worst_text(s).strip() or "No account has debt.")
+    return Verdict(Level.OK, "well", sentence, _worst_text(s).strip() or "No account is in a band.")
+
+
+FINDINGS = (
+    _channel,
+    _journal,
+    _no_price,
+    _scores,
+    _feeds,
+    _not_told,
+    _undelivered,
+    _stale,
+    _test,
+)
+
+
+def _restart(s: Signals, worker: str) -> str:
+    """Beside us a dead worker is restarted by itself: what is left is to find out why."""
+    return "fusion doctor" if s.embedded else f"fusion worker {worker}"
 
 
 def _worst_text(s: Signals) -> str:

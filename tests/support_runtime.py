@@ -280,6 +280,7 @@ class SampleRuntime:
             alerts=alerts,
             runs=self.runs.snapshot(),
             cadence=timedelta(seconds=30),
+            embedded=True,
         )
         picture = Picture(
             at=now,

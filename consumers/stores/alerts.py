@@ -20,7 +20,8 @@ class AlertStore:
         self._versions = versions
         self._lock = threading.Lock()
         self._records: OrderedDict[str, AlertRecord] = OrderedDict()
-        self._told: dict[str, AlertRecord] = {}
+        self._told: dict[str, AlertRecord] = {}  # by account; outlives the list
+        self._told_events: dict[str, str] = {}  # event id -> account, for the records in `_told`
         self._early: OrderedDict[str, tuple[DeliveryReceipt, ...]] = OrderedDict()
         self._duplicates = 0
         self._receipts = 0
@@ -48,6 +49,8 @@ class AlertStore:
             merged = _merge(before, receipt)
             if record is not None:
                 self._put(replace(record, receipts=merged))
+            elif receipt.event_id in self._told_events:
+                self._receive_late(self._told_events[receipt.event_id], receipt)
             else:
                 self._early[receipt.event_id] = merged
                 while len(self._early) > KEPT:
@@ -66,7 +69,15 @@ class AlertStore:
             return
         told = self._told.get(alert.user_id)
         if told is None or _order(told) <= _order(record):
+            if told is not None:
+                self._told_events.pop(told.alert.event_id, None)
             self._told[alert.user_id] = record
+            self._told_events[alert.event_id] = alert.user_id
+
+    def _receive_late(self, user: str, receipt: DeliveryReceipt) -> None:
+        """A receipt of an account's newest alert that the list has forgotten."""
+        told = self._told[user]
+        self._told[user] = replace(told, receipts=_merge(told.receipts, receipt))
 
     def get(self, event_id: str) -> AlertRecord | None:
         """The record of one event."""

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 
 from consumers.stores.base import Versions
@@ -61,7 +61,7 @@ class PriceStore:
 
     def _begin_round(self, tick: PriceTick) -> None:
         """A newer round closes the one before it, complete or not."""
-        if tick.round is None or tick.round == self._round:
+        if tick.round is None or (self._round is not None and tick.round <= self._round):
             return
         if self._round is not None and self._round_seen:
             self._close(complete=False)
@@ -71,7 +71,7 @@ class PriceStore:
         # a producer's clock that runs ahead must not lock out the prices that follow
         as_of = tick.replayed_from or min(tick.timestamp, received.publish_time)
         old = self._assets.get(tick.asset)
-        if old is not None and (as_of, received.message_id) <= (old.as_of, old.received.message_id):
+        if old is not None and as_of <= old.as_of:  # as the risk engine's board decides it
             if as_of < old.as_of:
                 back = (old.as_of - as_of).total_seconds()
                 self._flag(received, tick.asset, f"time went back {back:.0f} s", "history only")
@@ -109,6 +109,8 @@ class PriceStore:
         self._flags.appendleft(Flag(received.received_at, asset, what, kept))
 
     def _end_round(self, tick: PriceTick, received: Received) -> None:
+        if tick.round is not None and self._round is not None and tick.round < self._round:
+            return  # a straggler: its round was closed without it
         self._round_seen += 1
         if tick.round is None:
             self._market = replace(self._market, as_of=tick.timestamp, seen_at=received.received_at)
@@ -148,11 +150,6 @@ class PriceStore:
         with self._lock:
             held = self._history.get(asset)
             return () if held is None else held.window(window)
-
-    def newest_received(self) -> datetime | None:
-        """When the newest live price reached us."""
-        with self._lock:
-            return max((a.received.received_at for a in self._assets.values()), default=None)
 
     def snapshot(self) -> PricesSnapshot:
         """All of it, immutable."""

@@ -221,12 +221,14 @@ class TestRun:
                 before = self._sent_by(at)
             ms = (at - before).total_seconds() * 1000
             state = RunState.PASS if at - self.built_at <= self.timeout else RunState.LATE
+            if name == "Delivered to sink" and self.failures:
+                state = RunState.LOST
             hops.append(Hop(name, state, ms, at))
             before = at
         return tuple(hops)
 
     def state(self, now: datetime) -> RunState:
-        """PASS within the timeout, LATE after it, LOST when it passed without a receipt."""
+        """PASS within the timeout, LATE after it; LOST when a receipt is missing or says failed."""
         states = {h.state for h in self.hops(now)}
         for worst in (RunState.LOST, RunState.PENDING, RunState.LATE):
             if worst in states:
@@ -242,6 +244,11 @@ class TestRun:
         if self.receipt_at is None:
             return None
         return (self.receipt_at - self.built_at).total_seconds() * 1000
+
+    @property
+    def failures(self) -> tuple[DeliveryReceipt, ...]:
+        """Receipts that say a channel could not deliver."""
+        return tuple(r for r in self.receipts if r.outcome == "failed")
 
     def _sent_by(self, arrival: datetime) -> datetime:
         """What an arrival is measured from: the publish ack, or the building if it outran that."""

@@ -23,8 +23,8 @@ def store() -> RunStore:
     return made
 
 
-def receipt(channel: str) -> DeliveryReceipt:
-    return DeliveryReceipt("e", "T-1", channel, "delivered", None, 1, ms(30), ms(190), "n1")
+def receipt(channel: str, outcome: str = "delivered") -> DeliveryReceipt:
+    return DeliveryReceipt("e", "T-1", channel, outcome, None, 1, ms(30), ms(190), "n1")
 
 
 def test_every_hop_reached_is_pass_with_the_ms_of_each() -> None:
@@ -75,3 +75,14 @@ def test_an_arrival_that_outran_the_publish_ack_is_measured_from_the_building() 
     runs.received("T-1", ms(4))
     runs.published("T-1", ms(7))
     assert [h.ms for h in runs.snapshot()[0].hops(ms(20))][:3] == [0, 7, 4]
+
+
+def test_a_channel_that_failed_is_no_pass() -> None:
+    runs = store()
+    runs.published("T-1", ms(6))
+    runs.received("T-1", ms(15))
+    runs.receipt(receipt("email"), ms(200))
+    runs.receipt(receipt("webhook", "failed"), ms(214))
+    run = runs.snapshot()[0]
+    assert run.state(ms(300)) is RunState.LOST
+    assert run.lost_at(ms(300)) == "Delivered to sink"

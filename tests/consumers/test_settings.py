@@ -47,6 +47,15 @@ def test_reminders_of_the_graver_band_come_at_least_as_often() -> None:
         load({"FUSION_REMINDER_LIQUIDATION_S": "7200", "FUSION_REMINDER_MARGIN_CALL_S": "60"})
 
 
+def test_reminders_are_checked_whatever_else_is_wrong() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"FUSION_REMINDER_LIQUIDATION_S": "20000", "FUSION_PORT": "x"})
+    assert sorted(f.split("=")[0] for f in caught.value.faults) == [
+        "FUSION_PORT",
+        "FUSION_REMINDER_LIQUIDATION_S",
+    ]
+
+
 def test_the_platforms_own_names_are_honoured() -> None:
     settings = load(
         {

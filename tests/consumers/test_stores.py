@@ -1,7 +1,10 @@
 """Stores: the newest good price wins, one event counts once, whatever the order."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+import pytest
 
 from consumers.stores import AlertStore, EscrowStore, PriceStore, Versions
 from consumers.stores.history import FINE, PriceHistory
@@ -67,6 +70,15 @@ class TestPrices:
         (closed,) = store.take_rounds()
         assert not closed.complete
         assert closed.assets["ETH"].price == 3000
+
+    def test_a_straggler_of_an_older_round_closes_nothing(self) -> None:
+        store = PriceStore(Versions(), CADENCE)
+        for number, asset, seconds in ((1, "ETH", 1), (2, "ETH", 3), (1, "BTC", 1), (2, "BTC", 3)):
+            metadata = {"round": str(number), "round_size": "2"}
+            store.apply(tick(asset, "10", seconds, **metadata), received(seconds, seconds))
+        rounds = store.take_rounds()
+        assert [r.complete for r in rounds] == [False, True]
+        assert rounds[-1].market.as_of == at(3)
 
     def test_a_replay_runs_on_its_own_clock(self) -> None:
         store = PriceStore(Versions(), CADENCE)
@@ -136,6 +148,21 @@ class TestAlerts:
         store = AlertStore(Versions())
         store.apply(alert(), received(1))
         assert not store.snapshot().records[0].settled
+
+    def test_what_an_account_was_told_outlives_the_list(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("consumers.stores.alerts.KEPT", 2)
+        store = AlertStore(Versions())
+        for number in range(4):
+            told = replace(alert(f"T-{number}"), test=False, test_id=None, user_id=f"u-{number}")
+            store.apply(replace(told, event_id=f"e-{number}"), received(number, number))
+        store.apply_receipt(receipt("email", "e-0"))
+        store.apply_receipt(receipt("webhook", "e-0"))
+        snapshot = store.snapshot()
+        assert len(snapshot.records) == 2
+        assert set(snapshot.told) == {"u-0", "u-1", "u-2", "u-3"}
+        assert snapshot.told["u-0"].settled
 
     def test_a_test_alert_tells_nobody_of_an_account(self) -> None:
         store = AlertStore(Versions())

@@ -59,6 +59,10 @@ def test_a_replay_that_ended_is_no_silence() -> None:
         ({"last_test_lost": "Notifier received"}, "test_lost"),
         ({"journal_error": "disk full"}, "journal_failing"),
         ({"broken_feeds": (("alerts", "missing", NOW),)}, "feed_missing"),
+        ({"broken_feeds": (("alerts", "connecting", NOW),)}, "feed_connecting"),
+        ({"score_age": None}, "waiting_for_scores"),
+        ({"score_age": timedelta(minutes=30)}, "scores_old"),
+        ({"scorer_error": "ValueError: x"}, "scorer_failing"),
     ],
 )
 def test_each_fault_has_its_own_code(change: dict[str, object], code: str) -> None:
@@ -76,3 +80,26 @@ def test_one_stale_asset_is_named_with_the_accounts_it_costs() -> None:
 )
 def test_ages_are_written_as_the_screens_do(seconds: int, text: str) -> None:
     assert ages(timedelta(seconds=seconds)) == text
+
+
+def test_a_dead_scorer_is_never_well() -> None:
+    found = verdict(replace(WELL, score_age=timedelta(minutes=30)))
+    assert found.level is Level.ACT
+    assert found.sentence == "Scores are 30 min 00 s old although prices arrive."
+
+
+def test_a_subscription_of_ours_may_be_missing_for_as_long_as_it_takes_to_make_it() -> None:
+    just = (("prices", "missing", NOW - timedelta(seconds=5)),)
+    long = (("prices", "missing", NOW - timedelta(seconds=20)),)
+    assert verdict(replace(WELL, broken_feeds=just)).level is Level.WATCH
+    assert verdict(replace(WELL, broken_feeds=long)).level is Level.ACT
+
+
+def test_the_remedy_works_where_it_is_shown() -> None:
+    owed = replace(WELL, not_told=3)
+    assert verdict(owed).remedy == "fusion worker risk-engine"
+    assert verdict(replace(owed, embedded=True)).remedy == "fusion doctor"
+
+
+def test_a_healthy_book_with_debt_is_not_said_to_be_without() -> None:
+    assert verdict(replace(WELL, worst=None)).evidence == "No account is in a band."
