@@ -1,5 +1,6 @@
 """Who is at the screen, and what they may do; asked again at the act, never taken from the page."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,9 +21,10 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What can be done from a page."""
+    """What can be done from a page or over HTTP."""
 
     SEND_TEST_ALERT = "send_test_alert"
+    PUBLISH_MARGIN_EVENT = "publish_margin_event"
     SEE_SETTINGS = "see_settings"
 
 
@@ -36,14 +38,20 @@ class Viewer:
 
 ALLOWED: dict[Role, frozenset[Action]] = {
     Role.VIEWER: frozenset(),
-    Role.OPERATOR: frozenset({Action.SEND_TEST_ALERT, Action.SEE_SETTINGS}),
+    Role.OPERATOR: frozenset(
+        {Action.SEND_TEST_ALERT, Action.PUBLISH_MARGIN_EVENT, Action.SEE_SETTINGS}
+    ),
     Role.ADMIN: frozenset(Action),
 }
 
 
 def who() -> Viewer:
     """The person of this session: on a loopback-only server the local user, who is admin."""
-    headers = st.context.headers
+    return viewer_of(st.context.headers)
+
+
+def viewer_of(headers: Container[str]) -> Viewer:
+    """The viewer behind a request with these headers, whose names are matched in any case."""
     forwarded = any(name in headers for name in FORWARDED)
     return viewer_from(door.runtime().settings.host, forwarded=forwarded)
 

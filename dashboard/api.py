@@ -1,4 +1,8 @@
-"""The routes for machines: the whole state, readiness, metrics, the platform's own request."""
+"""The routes for machines: the whole state, readiness, metrics, the platform's own request.
+
+Who may ask is decided as on the pages: what a proxy passed on may read state and metrics, which
+hold no settings, and may not act.
+"""
 
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
@@ -14,6 +18,7 @@ from starlette.routing import Route
 from consumers import door
 from consumers.door import RuntimeMissingError
 from consumers.health_api import answer
+from dashboard.access import Action, may, viewer_of
 from dashboard.live.hub import Hub
 from dashboard.live.routes import live_route
 from dashboard.metrics import exposition
@@ -74,9 +79,13 @@ async def ready(request: Request) -> Response:
 
 
 async def margin_health(request: Request) -> Response:
-    """The platform's own request; the margin event that it finds is published."""
+    """The platform's own request; the margin event that it finds is published, so it is an act."""
+    viewer = viewer_of(request.headers)
+    if not may(Action.PUBLISH_MARGIN_EVENT, viewer):
+        return json(403, {"error": "this needs the role of operator"})
     body = await _body(request)
-    status, reply = await run_in_threadpool(answer, door.runtime(), body)
+    ask = partial(answer, who=viewer.name, role=viewer.role)
+    status, reply = await run_in_threadpool(ask, door.runtime(), body)
     return json(status, reply)
 
 

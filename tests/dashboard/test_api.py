@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import httpx
@@ -11,12 +12,45 @@ from starlette.middleware import Middleware
 from structlog.testing import capture_logs
 
 from consumers import door
+from consumers.topology import ALERTS
+from consumers.wire import Encoded
 from dashboard.api import LARGEST_BODY, routes
 from dashboard.guard import Guard
 from dashboard.live.hub import Hub
 from tests.support_runtime import SampleRuntime, sample_runtime
 
 BASE = "http://127.0.0.1:8501"
+
+
+UNDER_WATER = {
+    "user_id": "a-1",
+    "collateral_positions": {"ETH": 1},
+    "borrow_positions": {"USDC": 4000},
+}
+
+
+class Acts:
+    """An audit trail and a publisher that only remember, in order, what came to them."""
+
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
+    def __call__(self) -> "Acts":
+        """Itself, as the runtime's publisher."""
+        return self
+
+    def record(self, *, who: str, role: str, action: str, **rest: object) -> None:
+        """One line of the trail."""
+        del rest
+        self.seen.append((who, role, action))
+
+    def publish(self, topic: str, encoded: Encoded) -> "Future[str]":
+        """Taken at once."""
+        del encoded
+        self.seen.append(topic)
+        taken: Future[str] = Future()
+        taken.set_result("1")
+        return taken
 
 
 class Client:
@@ -112,6 +146,28 @@ def test_healthy_account_is_answered_without_an_event(client: Client) -> None:
     assert answer.status_code == 200
     assert answer.json()["status"] == "HEALTHY"
     assert answer.json()["margin_event"] is None
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-Ip"])
+def test_what_a_proxy_passed_on_may_look_and_not_act(client: Client, name: str) -> None:
+    passed_on = {name: "for=198.51.100.7"}
+    refused = client.post("/api/v1/margin/health", json=UNDER_WATER, headers=passed_on)
+    assert refused.status_code == 403
+    assert refused.json() == {"error": "this needs the role of operator"}
+    assert client.get("/api/state", headers=passed_on).status_code == 200
+    assert client.get("/metrics", headers=passed_on).status_code == 200
+
+
+def test_published_event_is_on_record_under_the_callers_name(
+    client: Client, runtime: SampleRuntime
+) -> None:
+    acts = Acts()
+    runtime.audit = acts  # type: ignore[attr-defined]
+    runtime.publisher = acts  # type: ignore[attr-defined]
+    answer = client.post("/api/v1/margin/health", json=UNDER_WATER)
+    assert answer.status_code == 200
+    assert answer.json()["published"] is True
+    assert acts.seen == [("local", "admin", "publish_margin_event"), ALERTS]
 
 
 def test_body_beyond_the_limit_is_refused(client: Client) -> None:
