@@ -1,23 +1,27 @@
 # Two stages: the first installs the pinned lock, the second carries only what runs.
 FROM python:3.11-slim AS build
-WORKDIR /build
-COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY requirements.lock /build/
 RUN python -m venv /opt/fusion \
- && /opt/fusion/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+ && /opt/fusion/bin/pip install --no-cache-dir --require-hashes -r /build/requirements.lock
+# In place, not copied into the venv: the dashboard is started in the folder above its package, and
+# only there does Streamlit find .streamlit/config.toml.
+WORKDIR /app
+COPY pyproject.toml README.md LICENSE ./
 COPY core core
 COPY consumers consumers
 COPY embedded embedded
 COPY dashboard dashboard
 COPY cli cli
-RUN /opt/fusion/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+COPY .streamlit .streamlit
+RUN /opt/fusion/bin/pip install --no-cache-dir --no-deps --no-build-isolation -e /app
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin fusion \
- && mkdir -p /app /data && chown fusion /data
+ && mkdir /data && chown fusion /data
 COPY --from=build /opt/fusion /opt/fusion
-COPY dashboard /app/dashboard
-COPY .streamlit /app/.streamlit
+COPY --from=build /app /app
 WORKDIR /app
+# Nothing is written but /data and /tmp: the root may be read-only.
 ENV PATH=/opt/fusion/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp FUSION_DATA_DIR=/data
 USER 10001
 VOLUME /data
