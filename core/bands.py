@@ -73,6 +73,11 @@ class Bands:
             np.subtract(collateral, borrow, out=score)
             np.divide(score, borrow, out=score)
             np.multiply(score, 100.0, out=score)
+        return self.place(score, status)
+
+    def place(self, score: Floats, status: Codes) -> Indices:
+        """Fill `status` from `score` (percent); both contiguous. Returns as `decide` does."""
+        with np.errstate(over="ignore", invalid="ignore"):
             rough = score.astype(np.float32)
         reached, passed = np.empty(score.shape, np.bool_), np.empty(score.shape, np.bool_)
         near = []

@@ -31,14 +31,31 @@ class Grid:
     status: Codes
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """Signed price moves (-0.2: 20 percent down), checked once, to be used for many grids."""
+
+    moves: tuple[Decimal, ...]
+    factors: Floats
+
+    @classmethod
+    def of(cls, shocks: Iterable[Number], field: str = "shocks") -> "Axis":
+        """Raises FieldError for a shock of -1 or less, such as `shocks.3`."""
+        moves = tuple(fraction_of(shock, f"{field}.{i}") for i, shock in enumerate(shocks))
+        with localcontext(CONTEXT):
+            factors = np.array([float(ONE + move) for move in moves])
+        freeze(factors)
+        return cls(moves, factors)
+
+
 def grid(
     portfolio: Portfolio,
     prices: PriceSnapshot,
     policy: Policy,
     asset_a: str,
     asset_b: str,
-    shocks_a: Sequence[Number],
-    shocks_b: Sequence[Number] | None = None,
+    shocks_a: Axis | Sequence[Number],
+    shocks_b: Axis | Sequence[Number] | None = None,
 ) -> Grid:
     """Scores and statuses for signed price moves (-0.2: 20 percent down); `shocks_b` as `shocks_a`.
 
@@ -49,40 +66,50 @@ def grid(
     a, b = symbol_of(asset_a, "asset_a"), symbol_of(asset_b, "asset_b")
     if a == b:
         raise FieldError("asset_b", "must be another asset than asset_a")
-    moves_a = _fractions(shocks_a, "shocks_a")
-    moves_b = moves_a if shocks_b is None else _fractions(shocks_b, "shocks_b")
+    axis_a = _axis(shocks_a, "shocks_a")
+    axis_b = axis_a if shocks_b is None else _axis(shocks_b, "shocks_b")
     base = assess(portfolio, prices, policy)
-    shape = len(moves_a), len(moves_b)
-    score, status = np.full(shape, np.nan), np.full(shape, CODE[base.status], np.int8)
-    if base.score is not None:
-        factors = _factors(moves_a)[:, None], _factors(moves_b)[None, :]
-        collateral = _values(base, Side.COLLATERAL, (a, b), factors)
-        borrow = _values(base, Side.BORROW, (a, b), factors)
+    shape = len(axis_a.moves), len(axis_b.moves)
+    if base.score is None:
+        score, status = np.full(shape, np.nan), np.full(shape, CODE[base.status], np.int8)
+    else:
+        score, status = np.empty(shape), np.empty(shape, np.int8)
         bands = Bands.of(policy)
-        for cell in bands.decide(collateral, borrow, score, status):
-            i, j = divmod(int(cell), len(moves_b))
-            case = Shock(b, moves_b[j]).on(Shock(a, moves_a[i]).on((portfolio, prices)))
+        _score(base, (a, b), (axis_a, axis_b), score)
+        for cell in bands.place(score, status):
+            i, j = divmod(int(cell), shape[1])
+            case = Shock(b, axis_b.moves[j]).on(Shock(a, axis_a.moves[i]).on((portfolio, prices)))
             exact = assess(*case, policy)
             code = CODE[exact.status]
             status[i, j] = code
             score[i, j] = np.nan if exact.score is None else bands.settle(code, exact.score)
     freeze(score, status)
-    return Grid(a, b, moves_a, moves_b, score, status)
+    return Grid(a, b, axis_a.moves, axis_b.moves, score, status)
 
 
-def _fractions(shocks: Iterable[Number], field: str) -> tuple[Decimal, ...]:
-    return tuple(fraction_of(shock, f"{field}.{i}") for i, shock in enumerate(shocks))
+def _axis(shocks: Axis | Sequence[Number], field: str) -> Axis:
+    return shocks if isinstance(shocks, Axis) else Axis.of(shocks, field)
 
 
-def _factors(moves: Iterable[Decimal]) -> Floats:
-    with localcontext(CONTEXT):
-        return np.array([float(ONE + move) for move in moves])
+def _score(base: Assessment, assets: tuple[str, str], axes: tuple[Axis, Axis], out: Floats) -> None:
+    """`100*(C-B)/B` in every cell. C and B are sums of a term by row and one by column, so all but
+    the last sum is done by row and by column; where B stands still, so is the quotient."""
+    held_a, held_b, held = _terms(base, Side.COLLATERAL, assets)
+    owed_a, owed_b, owed = _terms(base, Side.BORROW, assets)
+    rows, columns = axes[0].factors, axes[1].factors
+    with np.errstate(over="ignore"):
+        over_rows = 100.0 * ((held + held_a * rows) - (owed + owed_a * rows))
+        over_columns = 100.0 * (held_b * columns - owed_b * columns)
+        if not owed_a and not owed_b:
+            np.add((over_rows / owed)[:, None], over_columns / owed, out=out)
+            return
+        debt = (owed + owed_a * rows)[:, None] + owed_b * columns
+        np.add(over_rows[:, None], over_columns, out=out)
+        np.divide(out, debt, out=out)
 
 
-def _values(
-    base: Assessment, side: Side, assets: tuple[str, str], factors: tuple[Floats, Floats]
-) -> Floats:
-    """C or B in every cell: what moves with either asset, and the rest. No difference is taken."""
+def _terms(base: Assessment, side: Side, assets: tuple[str, str]) -> tuple[float, float, float]:
+    """Counted USD that moves with either asset, and the rest. No difference is taken."""
     moving = dict.fromkeys(assets, ZERO)
     rest = ZERO
     with localcontext(CONTEXT):
@@ -94,5 +121,4 @@ def _values(
             else:
                 rest += line.counted_usd
     first, second = (float(moving[asset]) for asset in assets)
-    cells: Floats = (float(rest) + first * factors[0]) + second * factors[1]
-    return cells
+    return first, second, float(rest)
