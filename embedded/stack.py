@@ -167,6 +167,8 @@ class Stack:
         child.start(self._env, options)
         if child.deaths or "--fresh-broker" in options:
             self._tell(f"The {child.name} is started again (pid {child.pid}).")
+        elif self._answered:
+            self._tell(f"The {child.name} runs (pid {child.pid}).")
 
     def _may_play(self) -> bool:
         """A market starts at once; a replay when the dashboard is there to see its beginning."""

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 
 from consumers.clock import Clock
-from consumers.errors import JournalStoppedError
+from consumers.errors import JournalOpenError, JournalStoppedError
+from consumers.journal.claim import claim
 from consumers.journal.inbox import Inbox
 from consumers.journal.retention import CHUNK, Retention, delete_oldest
 from consumers.journal.schema import open_writer
@@ -62,11 +64,16 @@ class Writer:
 
     def start(self) -> None:
         """Open the file here, so that the caller hears of faults; then write in the thread."""
-        connection, self._set_aside = open_writer(self._path, self._clock.now())
+        claimed = claim(self._path)
+        try:
+            connection, self._set_aside = open_writer(self._path, self._clock.now())
+        except JournalOpenError:
+            claimed.close()
+            raise
         if self._set_aside is not None:
             log.error("journal_set_aside", path=str(self._path), aside=str(self._set_aside))
         self.thread = threading.Thread(
-            target=self._run, args=(connection,), name="journal-writer", daemon=True
+            target=self._hold, args=(connection, claimed), name="journal-writer", daemon=True
         )
         self.thread.start()
 
@@ -92,6 +99,10 @@ class Writer:
                 sqlite_version=sqlite3.sqlite_version,
                 set_aside=self._set_aside,
             )
+
+    def _hold(self, connection: sqlite3.Connection, claimed: BinaryIO) -> None:
+        with claimed:
+            self._run(connection)
 
     def _run(self, connection: sqlite3.Connection) -> None:
         last = 0

@@ -369,6 +369,16 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         Journal(blocker / "journal.db", SystemClock()).start()
 
 
+def test_a_second_writer_is_refused_until_the_first_has_ended(path: Path) -> None:
+    first, second = Journal(path, SystemClock()), Journal(path, SystemClock())
+    first.start()
+    with pytest.raises(JournalOpenError, match="another process writes it"):
+        second.start()
+    first.stop()
+    second.start()
+    second.stop()
+
+
 def test_readers_cannot_write(journal: Journal) -> None:
     with journal.reader() as db, pytest.raises(sqlite3.OperationalError):
         db.execute("DELETE FROM events")
