@@ -1,6 +1,6 @@
 """One writing process to a journal: a lock that the kernel lets go when its holder dies.
 
-Two writers, each with its own checkpoints, are what corrupts a WAL database of SQLite before 3.51.3.
+Two writers with their own checkpoints are what corrupts a WAL database before SQLite 3.51.3.
 """
 
 import fcntl
