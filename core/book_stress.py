@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from itertools import pairwise
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,13 @@ from core.margin import assess
 from core.policy import Status, coverage
 from core.portfolio import PriceSnapshot, symbol_of
 
-_ACCOUNTS = 1024  # a block of them: a multiple of 8, and at most 8 * 255 (see _row_counts)
-_SCENARIOS = 96
+_ACCOUNTS = 2040  # a block of them: 8 * 255, the most that _row_counts can count
+_SCENARIOS = 500  # few large products: each one makes the threads of a busy machine wait
+_TAME = 1e6  # prices moved by more than this, up or down, are not looked at in float32
+_MOST = 1e20  # collateral per debt: more is no healthier, and must not overflow
 
 Counts = NDArray[np.int64]
+Rough = NDArray[Any]  # float32, or float64 where that would overflow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,17 +70,16 @@ def book_stress(
     for begin in range(0, len(scored), _ACCOUNTS):
         size = min(_ACCOUNTS, len(scored) - begin)
         blocks.count(sides[0].block(begin, size), sides[1].block(begin, size), begin)
+    for threshold, scenario, row in blocks.unsure:
+        case = shocked(prices, moves[scenario])
+        exact = assess(book.portfolio(book.users[scored[row]]), case, book.policy)
+        blocks.reached[threshold, scenario] -= CODE[exact.status] <= threshold
     counts = np.zeros((len(moves), len(STATUS_ORDER)), np.int64)
     steps = (np.full(len(moves), len(scored)), *blocks.reached, np.zeros(len(moves), np.int64))
     for code, (here, above) in enumerate(pairwise(steps)):
         counts[:, code] = here - above
     for status in (Status.NO_DEBT, Status.UNKNOWN):
         counts[:, CODE[status]] = np.count_nonzero(base.status == CODE[status])
-    for scenario, row, guess in blocks.unsure:
-        case = shocked(prices, moves[scenario])
-        exact = assess(book.portfolio(book.users[scored[row]]), case, book.policy)
-        counts[scenario, guess] -= 1
-        counts[scenario, CODE[exact.status]] += 1
     freeze(counts)
     held, owed = (factors @ side.totals() for side in sides)
     return BookStress(tuple(scenarios), counts, held, owed)
@@ -136,63 +139,81 @@ class _Exposures:
 class _Blocks:
     """Counts, block after block: `reached[t, s]` accounts at or above threshold t, lowest first.
 
-    `unsure` are (scenario, row, code guessed) of cells too near a threshold for floats.
+    A first look in float32 is half the work; what it cannot place is looked at in float64, and
+    what that cannot place is put into `unsure`, as (threshold, scenario, row), counted as reached.
     """
 
     factors: Floats
+    rough: Rough
     edges: tuple[tuple[float, float], ...]
+    slack: float
     reached: Counts
     unsure: list[tuple[int, int, int]]
-    ratio: Floats
-    owed: Floats
-    mask: NDArray[np.bool_]
+    ratio: Rough
+    owed: Rough
+    low: NDArray[np.bool_]
+    high: NDArray[np.bool_]
 
     @classmethod
     def of(cls, book: Book, factors: Floats) -> "_Blocks":
         at = [float(coverage(bound)) for bound in reversed(book.policy.thresholds())]
-        edges = tuple((k - _reach(k), k + _reach(k)) for k in at)
         shape = min(_SCENARIOS, len(factors)), _ACCOUNTS
+        wild = bool(((factors < 1 / _TAME) | (factors > _TAME)).any())
         return cls(
             factors,
-            edges,
+            factors.astype(np.float64 if wild else np.float32),
+            tuple((k - _reach(k), k + _reach(k)) for k in at),
+            # sums of as many rounded terms as there are assets, above and below the line
+            (2 * factors.shape[1] + 8) * float(np.finfo(np.float32).eps),
             np.zeros((len(at), len(factors)), np.int64),
             [],
-            np.empty(shape),
-            np.empty(shape),
+            np.empty(shape, np.float64 if wild else np.float32),
+            np.empty(shape, np.float64 if wild else np.float32),
+            np.zeros(shape, np.bool_),
             np.zeros(shape, np.bool_),
         )
 
     def count(self, collateral: Floats, borrow: Floats, begin: int) -> None:
         """Add one block of accounts, (assets, accounts) each; `begin` is its first row."""
         size = collateral.shape[1]
+        total = borrow.sum(axis=0)
+        held = np.minimum(collateral / total, _MOST).astype(self.rough.dtype)
+        owes = (borrow / total).astype(self.rough.dtype)
+        self.low[:, size:] = self.high[:, size:] = False  # only the last block is short
         for first in range(0, len(self.factors), _SCENARIOS):
-            moved = self.factors[first : first + _SCENARIOS]
-            ratio, owed = self.ratio[: len(moved), :size], self.owed[: len(moved), :size]
-            np.matmul(moved, collateral, out=ratio)
-            np.matmul(moved, borrow, out=owed)
-            with np.errstate(over="ignore"):
-                np.divide(ratio, owed, out=ratio)
-            near = False
-            mask = self.mask[: len(moved)]
-            mask[:, size:] = False  # only the last block is short
-            for reached, (low, high) in zip(self.reached, self.edges, strict=True):
-                np.greater_equal(ratio, high, out=mask[:, :size])
-                surely = np.count_nonzero(mask)
-                np.greater_equal(ratio, low, out=mask[:, :size])
-                counted = _row_counts(mask)
-                reached[first : first + len(moved)] += counted
-                near = near or surely != int(counted.sum())
-            if near:
-                self._note(ratio, first, begin)
+            moved = self.rough[first : first + _SCENARIOS]
+            count = len(moved)
+            ratio, owed = self.ratio[:count, :size], self.owed[:count, :size]
+            np.matmul(moved, held, out=ratio)
+            np.matmul(moved, owes, out=owed)
+            np.divide(ratio, owed, out=ratio)
+            low, high = self.low[:count], self.high[:count]
+            for number, (below, above) in enumerate(self.edges):
+                np.greater_equal(ratio, below * (1 - self.slack), out=low[:, :size])
+                np.greater_equal(ratio, above * (1 + self.slack), out=high[:, :size])
+                counted = _row_counts(low)
+                self.reached[number, first : first + count] += counted
+                if np.count_nonzero(high) != int(counted.sum()):
+                    cells = np.divmod(np.flatnonzero(low != high), _ACCOUNTS)
+                    self._look(number, cells, (first, begin), collateral, borrow)
 
-    def _note(self, ratio: Floats, first: int, begin: int) -> None:
-        code, surely = np.zeros(ratio.shape, np.int8), np.zeros(ratio.shape, np.int8)
-        for low, high in self.edges:
-            code += ratio >= low
-            surely += ratio >= high
-        for scenario, row in zip(*np.nonzero(code != surely), strict=True):
-            guess = int(code[scenario, row])
-            self.unsure.append((int(scenario) + first, int(row) + begin, guess))
+    def _look(
+        self,
+        number: int,
+        cells: tuple[Indices, Indices],
+        origin: tuple[int, int],
+        collateral: Floats,
+        borrow: Floats,
+    ) -> None:
+        """Place by float64 the cells that are near a threshold, and take back those below it."""
+        scenario, account = cells[0] + origin[0], cells[1]
+        moved = self.factors[scenario]
+        held = np.einsum("ij,ji->i", moved, collateral[:, account])
+        owed = np.einsum("ij,ji->i", moved, borrow[:, account])
+        below, above = self.edges[number]
+        np.subtract.at(self.reached[number], scenario[held < below * owed], 1)
+        for cell in np.flatnonzero((held >= below * owed) & (held < above * owed)):
+            self.unsure.append((number, int(scenario[cell]), int(account[cell]) + origin[1]))
 
 
 def _reach(k: float) -> float:

@@ -154,6 +154,45 @@ def test_counts_are_exact_on_the_thresholds_themselves(shocks: list[Decimal]) ->
     assert found.counts.tolist() == [loop(held, shock) for shock in scenarios.values()]
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.decimals("0.9", "1.7", places=8), min_size=1, max_size=30),
+    st.sampled_from(["-0.5", "-0.999999999", "1e9", "0", "-0.1234567"]),
+)
+def test_counts_are_exact_however_near_a_threshold_and_however_far_the_move(
+    sizes: list[Decimal], shock: str
+) -> None:
+    near = [
+        Decimal(k) + size.scaleb(-7)
+        for k in ("1.15", "1.3", "1.5")
+        for size in (*sizes, Decimal(0))
+    ]
+    held = Book.from_portfolios(
+        [
+            account({"ETH": size / (1 + Decimal(shock))}, {"USDC": 100}, f"u{i}")
+            for i, size in enumerate([*sizes, *near])
+        ],
+        POLICY,
+    )
+    shocks = {"ETH": Decimal(shock)}
+    assert book_stress(held, PRICES, {"move": shocks}).counts[0].tolist() == loop(held, shocks)
+
+
+def test_sizes_beyond_single_precision_are_counted() -> None:
+    held = Book.from_portfolios(
+        [
+            account({"BTC": "1e36"}, {"USDC": "1e39"}, "large"),
+            account({"ETH": "1e-40"}, {"USDC": "1e-38"}, "small"),
+            account({"BTC": "1e36"}, {"USDC": "1e-38"}, "rich"),
+            account({"BTC": "1e-40"}, {"USDC": "1e38"}, "poor"),
+        ],
+        POLICY,
+    )
+    for shock in ("0", "0.15", "0.3", "0.5"):
+        shocks = {"ETH": Decimal(shock), "BTC": Decimal(shock)}
+        assert book_stress(held, PRICES, {"s": shocks}).counts[0].tolist() == loop(held, shocks)
+
+
 def test_a_fall_to_exactly_the_threshold_keeps_the_better_band() -> None:
     held = Book.from_portfolios([account({"ETH": "2.3"}, {"USDC": 100})], POLICY)
     found = book_stress(held, PRICES, {"half": {"ETH": Decimal("-0.5")}})
@@ -161,18 +200,19 @@ def test_a_fall_to_exactly_the_threshold_keeps_the_better_band() -> None:
 
 
 def test_blocks_of_accounts_and_scenarios_make_no_difference() -> None:
-    # 1,100 accounts and 100 scenarios: more than one block of each
+    # 2,100 accounts and 510 scenarios: more than one block of each
     held = Book.from_portfolios(
-        [account({"ETH": 1 + i % 11}, {"USDC": 300}, f"u{i}") for i in range(1100)], POLICY
+        [account({"ETH": 1 + i % 11}, {"USDC": 300}, f"u{i}") for i in range(2100)], POLICY
     )
-    falls = {f"s{i}": {"ETH": Decimal(-i).scaleb(-2)} for i in range(100)}
+    falls = {f"s{i}": {"ETH": Decimal(-i).scaleb(-3)} for i in range(510)}
     found = book_stress(held, PRICES, falls)
-    assert found.counts.sum(axis=1).tolist() == [1100] * 100
-    assert found.counts[50].tolist() == loop(held, {"ETH": Decimal("-0.5")})
+    assert found.counts.sum(axis=1).tolist() == [2100] * 510
+    for fall in ("s250", "s505"):
+        assert found.counts[int(fall[1:])].tolist() == loop(held, falls[fall])
     calm = held.revalue(PRICES)
     assert found.of("s0") == calm.counts()
     assert found.collateral_usd[0] == pytest.approx(calm.collateral.sum())
-    assert found.borrow_usd[99] == pytest.approx(330_000)
+    assert found.borrow_usd[509] == pytest.approx(630_000)
 
 
 def test_a_book_in_which_nothing_is_owed_is_counted_too() -> None:
