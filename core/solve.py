@@ -99,15 +99,18 @@ def _price(now: Assessment, asset: str, target: Decimal) -> Found | None:
 
 def _move(now: Assessment, unknown: MoveOf, target: Decimal) -> Found | None:
     held = {line.asset for line in now.lines}
-    betas = unknown.betas or dict.fromkeys(held - unknown.pegged, ONE)
+    if unknown.betas is None:
+        betas = dict.fromkeys(held - unknown.pegged, ONE)
+    else:  # what is not held is left where it is: it changes nothing
+        betas = {asset: beta for asset, beta in unknown.betas.items() if asset in held}
     move = group_move(now, betas, target)
     if move is None:
         return None
     if move.fraction is None or not _writable(move.fraction):
         return move.direction, None
-    if unknown.betas:
-        return move.direction, GroupShock(move.fraction, unknown.betas)
-    return move.direction, ShockAll(move.fraction, unknown.pegged)
+    if unknown.betas is None:
+        return move.direction, ShockAll(move.fraction, unknown.pegged)
+    return move.direction, GroupShock(move.fraction, betas)
 
 
 def _amount(

@@ -66,8 +66,7 @@ def test_an_unknown_that_does_not_matter_says_so() -> None:
     assert found(ANN, AmountOf(Side.COLLATERAL, "BTC")) == (Direction.NEVER, None)
     short = Portfolio.of("ann", {"ETH": 1}, {"USDC": 100})
     assert found(short, PriceOf("BTC")) == (Direction.ALWAYS_BELOW, None)
-    # all prices move alike: the ratio stands still
-    assert found(ANN, MoveOf()) == (Direction.NEVER, None) or found(ANN, MoveOf())[1] is None
+    assert found(ANN, MoveOf()) == (Direction.NEVER, None)  # all alike: the ratio stands still
 
 
 def test_without_debt_the_amount_that_may_be_borrowed_is_still_found() -> None:
@@ -88,6 +87,8 @@ def test_a_group_moves_by_its_betas_and_the_sign_is_that_of_a_return() -> None:
     alike = group_move(pair, {"ETH": ONE, "STETH": ONE}, T15)
     assert alike is not None
     assert alike.direction is Direction.NEVER  # it would take prices to nothing
+    far = MoveOf({"ETH": ONE, "BTC": Decimal(9)})  # BTC is not held: it does not stand in the way
+    assert found(ANN, far)[1] == GroupShock(Decimal("-0.425"), {"ETH": ONE})
 
 
 def test_headroom_is_what_may_go_without_leaving_the_target() -> None:
