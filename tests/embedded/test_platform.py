@@ -158,7 +158,7 @@ def _undisturbed(settings: Settings) -> set[str]:
     return told
 
 
-@pytest.mark.timeout(110)
+@pytest.mark.timeout(170)
 def test_a_platform_killed_at_any_moment_tells_and_delivers_exactly_what_it_would_have(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -172,7 +172,8 @@ def test_a_platform_killed_at_any_moment_tells_and_delivers_exactly_what_it_woul
             eventually(lambda least=reached: _round(played) >= least, 30, 0.002)
     with _worker(played, "--resume"):
         eventually(lambda: _round(played) == 12, 40, 0.05, "the whole market")
-        eventually(lambda: set(_delivered(played)) == _due(played), 30, 0.05, "all delivered")
+        # what a killed notifier held comes again after its lease and the broker's back-off
+        eventually(lambda: set(_delivered(played)) == _due(played), 60, 0.05, "all delivered")
         pending = "SELECT key FROM outbox WHERE published = 0"
         eventually(lambda: not _rows(played, pending), 20, 0.05, "all published")
     assert set(_alerts(played)) == expected
