@@ -7,7 +7,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test check soak lock lock-check clean browser
+.PHONY: help env bench-env run test check soak lock lock-check clean browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,13 @@ $(VENV)/.env: requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.env requirements-dev.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+bench-env: $(VENV)/.env .venv-bench/.bench ## the peers that `fusion bench` measures beside ours, apart from ours
+
+.venv-bench/.bench: requirements-bench.lock
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
 run: env ## start broker, platform and dashboard; Ctrl-C stops them all
@@ -47,6 +54,7 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the lock
 lock: ## compile the locks anew (needs uv)
 	$(LOCK) --extra build pyproject.toml -o requirements.lock
 	$(LOCK) --extra build --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --extra bench pyproject.toml -c requirements.lock -o requirements-bench.lock
 
 clean: ## remove the environment and all recorded data
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-bench var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

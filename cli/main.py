@@ -2,6 +2,7 @@
 
 import typer
 
+from cli.bench import bench
 from cli.broker import broker
 from cli.doctor import doctor
 from cli.margin import app as margin
@@ -17,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, worker, doctor, broker, var):
+for command in (run, worker, doctor, broker, var, bench):
     app.command()(command)
 app.add_typer(margin, name="margin")
 

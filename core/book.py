@@ -25,7 +25,7 @@ from core.valuation import Valuation
 
 __all__ = ("STATUS_ORDER", "Book", "Valuation")
 
-_BLOCK = 65_536  # accounts at a time: large enough to hide the calls, small enough for the cache
+_BLOCK = 131_072  # accounts at a time: large enough to hide the calls, small enough for the cache
 _UNKNOWN = CODE[Status.UNKNOWN]
 
 

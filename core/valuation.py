@@ -93,6 +93,18 @@ class Valuation:
         found: Floats = fallen[np.searchsorted(room[order], np.asarray(drops, float), "left")]
         return found
 
+    def fallen_after(self, drop: float) -> Indices:
+        """The rows in LIQUIDATION after a uniform fall of all collateral prices; a rise if < 0.
+
+        At 0 those that are in it now, by their exact status.
+        """
+        if not drop:
+            return np.flatnonzero(self.status == _LIQUIDATION)
+        call = float(coverage(self.book.policy.margin_call))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = 1.0 - call * self.borrow / self.collateral
+        return np.flatnonzero((room < drop) & ~np.isnan(self.score))
+
     def histogram(self, edges: Sequence[float]) -> NDArray[np.intp]:
         """Scored accounts per bin of score: below the first edge, [edge, next), from the last on.
 
