@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from consumers.stores.alerts import KEPT
 from consumers.stores.values import RunState, TestRun
-from dashboard.live import hops
 from dashboard.live.figures import Span, age, state, text
 
 if TYPE_CHECKING:
     from consumers.picture import Picture
 
 WINDOW = timedelta(minutes=60)
+DELIVERIES = 20  # looked at for the newest of them
 
 
 def delivery(p: "Picture") -> tuple[str, datetime | None, tuple[Span, ...]]:
@@ -60,10 +60,18 @@ def _proven(run: TestRun, now: datetime) -> tuple[str, datetime, tuple[Span, ...
 
 
 def _last_delivery(p: "Picture") -> datetime | None:
-    times = (
-        receipt.delivered_at
-        for r in hops.real(p)
-        for receipt in r.receipts
-        if receipt.outcome == "delivered" and receipt.delivered_at is not None
-    )
-    return max(times, default=None)
+    """Of the newest real alerts that were delivered: while many are on their way, the proof lies
+    further back in the list.
+    """
+    found: list[datetime] = []
+    for record in p.alerts.records:
+        times = [
+            r.delivered_at
+            for r in record.receipts
+            if r.outcome == "delivered" and r.delivered_at is not None
+        ]
+        if times and not record.alert.test:
+            found.append(max(times))
+        if len(found) >= DELIVERIES:
+            break
+    return max(found, default=None)
