@@ -79,19 +79,16 @@ class Bands:
         """Fill `status` from `score` (percent); both contiguous. Returns as `decide` does."""
         with np.errstate(over="ignore", invalid="ignore"):
             rough = score.astype(np.float32)
-        reached, passed = np.empty(score.shape, np.bool_), np.empty(score.shape, np.bool_)
-        near = []
-        for number, (low, high) in enumerate(self.coarse):
-            flags = status.view(np.bool_) if number == 0 else reached
-            np.greater_equal(rough, low, out=flags)
-            np.greater_equal(rough, high, out=passed)
-            if np.count_nonzero(flags) != np.count_nonzero(passed):
-                near.append(np.flatnonzero(flags != passed))
-            if number:
-                np.add(status, reached.view(np.int8), out=status)
-        if not near:
+        surely, flags = np.empty(score.shape, np.int8), np.empty(score.shape, np.bool_)
+        for edge, codes in ((0, status), (1, surely)):
+            for number, edges in enumerate(self.coarse):
+                np.greater_equal(rough, edges[edge], out=flags if number else codes.view(np.bool_))
+                if number:
+                    np.add(codes, flags.view(np.int8), out=codes)
+        np.not_equal(status, surely, out=flags)
+        if not np.count_nonzero(flags):
             return np.empty(0, np.intp)
-        return self._settle_near(np.unique(np.concatenate(near)), score, status)
+        return self._settle_near(np.flatnonzero(flags), score, status)
 
     def _settle_near(self, near: Indices, score: Floats, status: Codes) -> Indices:
         """Codes by float64 for the few that float32 could not place; those it cannot are left."""

@@ -5,7 +5,8 @@ padded with an amount of zero in a slot whose price is zero; the few positions b
 of their own. `width` is where planes and list together cost least.
 
 Two planes make a pair: an account's two assets are one small number, and one look-up fetches both
-prices. That halves the look-ups, which are the dearest part of a revaluation.
+prices as one complex number. The two amounts are another, conjugated, so that one complex product
+has the value of both positions as its real part. That halves the look-ups and the sums.
 """
 
 from dataclasses import dataclass, fields
@@ -19,6 +20,7 @@ from core.bands import Floats, Indices
 _OVERFLOW_COST = 4  # of a listed position, in units of a padded one
 
 Ids = NDArray[np.unsignedinteger]
+Complexes = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,14 +29,14 @@ class Columns:
 
     Asset ids index a price vector whose last slot, the padding's, is 0. `pairs` is (width // 2,
     accounts) and says which row of `couples` (couples, 2) holds the two asset ids; its amounts are
-    (width // 2, accounts, 2). An odd width has one `single` plane more, (1, accounts), else (0,
-    accounts). The positions beyond are `more_ids`, `more_amounts`, grouped by account: group g
-    belongs to account `more_rows[g]` and starts at `more_starts[g]`.
+    `first - i * second` in `pair_amounts`, of the same shape. An odd width has one `single` plane
+    more, (1, accounts), else (0, accounts). The positions beyond are `more_ids`, `more_amounts`,
+    grouped by account: group g belongs to account `more_rows[g]` and starts at `more_starts[g]`.
     """
 
     couples: Indices
     pairs: Ids
-    pair_amounts: Floats
+    pair_amounts: Complexes
     single: Ids
     single_amounts: Floats
     more_rows: Indices
@@ -58,7 +60,7 @@ class Columns:
         return cls(
             couples,
             pairs,
-            np.stack((weights[:even:2], weights[1:even:2]), axis=2),
+            _joined(weights, even),
             planes[even:].copy(),
             weights[even:].copy(),
             *_grouped(rows[beyond]),
@@ -82,7 +84,8 @@ class Columns:
     @property
     def amounts(self) -> Floats:
         """Weighted amounts as (width, accounts), zero in the padding; made anew at each look."""
-        coupled = np.moveaxis(self.pair_amounts, 2, 1).reshape(2 * len(self.pairs), self.accounts)
+        two = np.stack((self.pair_amounts.real, -self.pair_amounts.imag), axis=1)
+        coupled = two.reshape(2 * len(self.pairs), self.accounts)
         return np.concatenate((coupled, self.single_amounts))
 
     @property
@@ -111,8 +114,8 @@ class Columns:
         """Counted units of each asset over all accounts."""
         total = np.bincount(self.more_ids, self.more_amounts, assets + 1).astype(float)
         for pair, amounts in zip(self.pairs, self.pair_amounts, strict=True):
-            for hand in (0, 1):
-                summed = np.bincount(pair, amounts[:, hand], len(self.couples))
+            for hand, units in enumerate((amounts.real, -amounts.imag)):
+                summed = np.bincount(pair, units, len(self.couples))
                 total += np.bincount(self.couples[:, hand], summed, assets + 1)
         for plane, amounts in zip(self.single, self.single_amounts, strict=True):
             total += np.bincount(plane, amounts, assets + 1)
@@ -185,7 +188,7 @@ class Columns:
         pairs[:, accounts] = new.reshape(len(pairs), len(accounts))
         single[:, accounts] = planes[even:]
         pair_amounts, single_amounts = self.pair_amounts.copy(), self.single_amounts.copy()
-        pair_amounts[:, accounts] = np.stack((weights[:even:2], weights[1:even:2]), axis=2)
+        pair_amounts[:, accounts] = _joined(weights, even)
         single_amounts[:, accounts] = weights[even:]
         listed = self._listed()
         stays = ~np.isin(listed, accounts)
@@ -217,7 +220,7 @@ class PricedColumns:
 
     columns: Columns
     prices: Floats
-    couples: NDArray[np.complex128]
+    couples: Complexes
     more: Floats
 
     def fill(self, begin: int, out: Floats, scratch: Floats) -> None:
@@ -226,18 +229,18 @@ class PricedColumns:
         `scratch` has room for twice as many floats.
         """
         columns, part = self.columns, slice(begin, begin + len(out))
-        both = scratch[: 2 * len(out)]
-        two, first = both.reshape(-1, 2), True
+        both, first = scratch[: 2 * len(out)].view(np.complex128), True
         for pair, amounts in zip(columns.pairs, columns.pair_amounts, strict=True):
-            self.couples.take(pair[part], out=both.view(np.complex128), mode="clip")
-            np.multiply(two, amounts[part], out=two)
-            np.add(two[:, 0] if first else out, two[:, 1], out=out)
-            if not first:
-                np.add(out, two[:, 0], out=out)
+            self.couples.take(pair[part], out=both, mode="wrap")  # the cheapest mode; all are in
+            np.multiply(both, amounts[part], out=both)
+            if first:
+                np.copyto(out, both.real)
+            else:
+                np.add(out, both.real, out=out)
             first = False
         for ids, amounts in zip(columns.single, columns.single_amounts, strict=True):
             value = out if first else scratch[: len(out)]
-            self.prices.take(ids[part], out=value, mode="clip")
+            self.prices.take(ids[part], out=value, mode="wrap")
             np.multiply(value, amounts[part], out=value)
             if not first:
                 np.add(out, value, out=out)
@@ -270,6 +273,13 @@ def _dense(
     planes[place, rows] = ids[~beyond]
     weights[place, rows] = amounts[~beyond]
     return planes, weights, beyond
+
+
+def _joined(weights: Floats, even: int) -> Complexes:
+    """The first `even` planes of amounts two by two, as `pair_amounts` has them."""
+    joined = np.empty((even // 2, weights.shape[1]), np.complex128)
+    joined.real, joined.imag = weights[:even:2], -weights[1:even:2]
+    return joined
 
 
 def _grouped(rows: Indices) -> tuple[Indices, Indices]:
