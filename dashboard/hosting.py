@@ -4,6 +4,7 @@ end, with every stream, within the time a stop may take.
 
 import asyncio
 import gc
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,7 @@ from consumers.runtime import Runtime
 from dashboard.live.hub import Hub
 
 STOP_S = 6.0  # of the 8 s that a stop may take
+INSIST_S = 7.5
 
 Lifespan = Callable[[st.App], AbstractAsyncContextManager[dict[str, Any] | None]]
 
@@ -52,7 +54,17 @@ def release_streams_on_signal(hub: Hub) -> None:
 
         def ending(caught: int, frame: FrameType | None, before: Any = before) -> None:
             hub.close()
+            _insist()
             if callable(before):
                 before(caught, frame)
 
         signal.signal(number, ending)
+
+
+def _insist() -> None:
+    """End the process when the server has not within the time: it may wait for a connection that
+    nobody closes. Nothing is lost by it: what is not committed is not acknowledged.
+    """
+    last = threading.Timer(INSIST_S, os._exit, (1,))
+    last.daemon = True
+    last.start()
