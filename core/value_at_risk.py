@@ -13,7 +13,8 @@ of the worst fraction 1-c with the VaR outcome counted by the part of it that be
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from math import ceil, sqrt
+from functools import lru_cache
+from math import ceil, isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +47,7 @@ class Tail:
         """The tail of `count` outcomes beyond `confidence`; FieldError without an outcome."""
         if count < 1:
             raise FieldError("returns", "must have at least one row")
-        fraction = CONTEXT.subtract(ONE, confidence)
-        size = CONTEXT.multiply(Decimal(count), fraction)
-        return cls(count, ceil(size), float(size), float(fraction))
+        return _tail(count, confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +177,21 @@ def realised(prices: Floats, horizon_days: int = 1) -> Floats:
 
 def require_finite(outcomes: Floats) -> None:
     """FieldError where a return was NaN or infinite: such an outcome has no rank."""
-    if not np.logical_and.reduce(np.isfinite(outcomes)):
+    # A sum of squares is finite only if all are, and far cheaper than asking each of them.
+    if not isfinite(outcomes.dot(outcomes)) and not np.isfinite(outcomes).all():
         raise FieldError("returns", "must be finite numbers")
 
 
+@lru_cache(maxsize=64)  # exact arithmetic costs more than ranking a thousand outcomes does
+def _tail(count: int, confidence: Decimal) -> Tail:
+    fraction = CONTEXT.subtract(ONE, confidence)
+    size = CONTEXT.multiply(Decimal(count), fraction)
+    return Tail(count, ceil(size), float(size), float(fraction))
+
+
 def _tail_risk(outcomes: Floats, tail: Tail) -> tuple[float, float]:
-    ordered = np.partition(outcomes, tail.rank - 1)
+    ordered = outcomes.copy()
+    ordered.partition(tail.rank - 1)
     at = float(ordered[tail.rank - 1])
     worse = float(np.add.reduce(ordered[: tail.rank - 1]))
     return -at, -(worse + (tail.size - (tail.rank - 1)) * at) / tail.size
