@@ -1,4 +1,4 @@
-"""The risk engine's desk: prices in, rounds scored in order, and what must be told for them.
+"""The risk engine's desk: prices and escrows in, rounds scored in order, and what must be told.
 
 No threads and no I/O, so that the same messages give the same alerts however they arrive.
 """
@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from consumers import settled
 from consumers.clock import Clock
-from consumers.evaluation import Evaluator
+from consumers.evaluation import Evaluator, Revalue
 from consumers.incidents import EngineState, Reached, save
 from consumers.outbox import Letter
 from consumers.price_board import PriceBoard
 from consumers.pricing import snapshot_of
-from consumers.rounds import PriceMessage, RoundGate, RoundOfPrices
+from consumers.rounds import EscrowMessage, PriceMessage, RoundGate, RoundOfPrices
+from consumers.settled import Settled, settled_of
+from consumers.stores import PositionStore
 from consumers.stores.values import AssetPrice
 from consumers.topology import ALERTS
 from consumers.wire import encode_alert, key_of
@@ -29,10 +32,13 @@ TICK_S = 1.0  # in a live market staleness and reminders move without messages
 class Turn:
     """What some rounds brought, to be committed together and acknowledged after.
 
-    `transitions` counts "FROM->TO"; an incident of None was closed; `letters` are the alerts due.
+    `transitions` counts "FROM->TO"; an incident of None was closed; `letters` are the alerts due;
+    `settled` is what the `escrows` change of the book.
     """
 
     messages: list[PriceMessage] = field(default_factory=list)
+    escrows: list[EscrowMessage] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
     rounds: int = 0
     evaluations: int = 0
     transitions: Counter[str] = field(default_factory=Counter)
@@ -42,27 +48,49 @@ class Turn:
     reached: Reached | None = None
 
     @property
+    def received(self) -> tuple[PriceMessage | EscrowMessage, ...]:
+        """Every message taken in."""
+        return (*self.messages, *self.escrows)
+
+    @property
     def durable(self) -> bool:
         """Whether there is anything to write or to acknowledge."""
-        return bool(self.messages or self.incidents or self.letters)
+        return bool(self.messages or self.escrows or self.incidents or self.letters)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Save the engine's state as it is after this turn, in the running transaction."""
         if self.reached is not None:
             save(connection, self.incidents, self.prices.values(), self.reached)
+        settled.save(connection, self.settled)
 
 
 class Desk:
-    """Prices, rounds and open incidents of one book. One thread's own."""
+    """Prices, rounds, positions and open incidents of one book. One thread's own.
 
-    def __init__(self, *, book: Book, state: EngineState, cadence: timedelta, clock: Clock) -> None:
+    In a live market what is settled counts from the next evaluation on, at most a second later. A
+    replay's book stands still: the escrows of today do not belong to the market of then.
+    """
+
+    def __init__(
+        self,
+        *,
+        positions: PositionStore,
+        state: EngineState,
+        cadence: timedelta,
+        clock: Clock,
+        revalue: Revalue = Book.revalue,
+    ) -> None:
         self._clock = clock
+        self._positions = positions
+        positions.apply_all(state.settled)
+        self._escrows: list[EscrowMessage] = []
         reached = state.reached
         replayed = reached.market_time if reached is not None and reached.replay else None
-        self._board = PriceBoard(cadence, state.prices, replayed)
+        stale_after = positions.base.policy.stale_limit
+        self._board = PriceBoard(cadence, state.prices, replayed, stale_after)
         self._gate = RoundGate(clock, None if reached is None else reached.round)
-        self._assets = book.assets
-        self._evaluator = Evaluator(book, state.incidents, _before(book, state))
+        book = positions.base if replayed else positions.book()
+        self._evaluator = Evaluator(book, state.incidents, _before(book, state), revalue)
         self._next_tick = 0.0
 
     @property
@@ -74,9 +102,13 @@ class Desk:
         """Take one price message in."""
         self._gate.add(message)
 
-    def waiting(self) -> tuple[PriceMessage, ...]:
-        """Messages held back until their round is whole."""
-        return self._gate.waiting()
+    def add_escrow(self, message: EscrowMessage) -> None:
+        """Take one settlement event in."""
+        self._escrows.append(message)
+
+    def waiting(self) -> tuple[PriceMessage | EscrowMessage, ...]:
+        """What no turn has taken yet: escrows, and prices held back until their round is whole."""
+        return (*self._escrows, *self._gate.waiting())
 
     def wait_s(self) -> float:
         """Seconds until `turn` may have something to do without another message."""
@@ -86,6 +118,7 @@ class Desk:
     def turn(self) -> Turn:
         """Score everything that is ready; in a live market, the whole book once a second anyway."""
         turn = Turn()
+        self._settle(turn)
         rounds = self._gate.take()
         for one in rounds:
             self._take(one, turn)
@@ -97,6 +130,12 @@ class Desk:
             self._board.market_time is not None,
         )
         return turn
+
+    def _settle(self, turn: Turn) -> None:
+        turn.escrows, self._escrows = self._escrows, []
+        found = (settled_of(message.event) for message in turn.escrows)
+        turn.settled = [one for one in found if one is not None]
+        self._positions.apply_all(turn.settled)
 
     def _tick_due(self) -> bool:
         live = self._board.market_time is None and bool(self._board.prices)
@@ -117,7 +156,9 @@ class Desk:
     def _evaluate(self, turn: Turn) -> None:
         wall = self._clock.now()
         moment = self._board.moment(wall)
-        snapshot, _ = snapshot_of(self._assets, self._board.prices, moment)
+        if self._board.market_time is None:
+            self._evaluator.book = self._positions.book()
+        snapshot, _ = snapshot_of(self._evaluator.book.assets, self._board.prices, moment)
         # Dated by the prices, not by our clock: whoever scores the same prices gets the same ids.
         found = self._evaluator.evaluate(snapshot, snapshot.as_of, wall)
         turn.evaluations += 1

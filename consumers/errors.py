@@ -114,9 +114,9 @@ class JournalStoppedError(JournalError):
 
 
 class BookSourceError(ConsumersError):
-    """The book of positions at `path` cannot be read at all."""
+    """The book of positions at `source`, a file or a database, cannot be read at all."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"book {path}: {reason}")
-        self.path = path
+    def __init__(self, source: Path | str, reason: str) -> None:
+        super().__init__(f"book {source}: {reason}")
+        self.source = source
         self.reason = reason

@@ -4,7 +4,7 @@ The book is revalued at once; only accounts with something to tell are assessed 
 through `core.alerts.step`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from core.alerts import Incident, MarginAlert, step
 from core.book import STATUS_ORDER, Book, Valuation
-from core.margin import assess
 from core.policy import Status
 from core.portfolio import PriceSnapshot
 
@@ -23,6 +22,8 @@ _GRAVE = _CODE[Status.WARNING]  # codes up to this one open an incident
 _UNKNOWN = _CODE[Status.UNKNOWN]
 _NEVER = np.inf
 _UNTOLD = -1
+
+Revalue = Callable[[Book, PriceSnapshot], Valuation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,20 @@ class Evaluation:
 
 
 class Evaluator:
-    """The book, its open incidents and the valuation before. One thread's own."""
+    """The book, its open incidents and the valuation before. One thread's own.
+
+    `book` may be replaced by one of the same accounts, as settlement leaves it.
+    """
 
     def __init__(
-        self, book: Book, incidents: Mapping[str, Incident], before: Valuation | None = None
+        self,
+        book: Book,
+        incidents: Mapping[str, Incident],
+        before: Valuation | None = None,
+        revalue: Revalue = Book.revalue,
     ) -> None:
         self.book = book
+        self._revalue = revalue
         known = set(book.users)
         self.incidents = {u: i for u, i in incidents.items() if u in known}
         self.before = before
@@ -57,7 +66,7 @@ class Evaluator:
 
     def evaluate(self, prices: PriceSnapshot, market_time: datetime, at: datetime) -> Evaluation:
         """Revalue on `prices` at `market_time`; `at` is wall time and only dates the alerts."""
-        valuation = self.book.revalue(prices)
+        valuation = self._revalue(self.book, prices)
         changed: dict[str, Incident | None] = {}
         alerts: list[MarginAlert] = []
         for index in np.nonzero(self._candidates(valuation.status, market_time))[0]:
@@ -83,14 +92,13 @@ class Evaluator:
     def _step(
         self, index: int, user: str, prices: PriceSnapshot, market_time: datetime, at: datetime
     ) -> tuple[Incident | None, MarginAlert | None]:
-        policy, portfolio = self.book.policy, self.book.portfolio(user)
-        now = assess(portfolio, prices, policy)
+        policy, now = self.book.policy, self.book.assess(user, prices)
         was = None
         if (
             self.before is not None
             and STATUS_ORDER[int(self.before.status[index])] is not now.status
         ):
-            was = assess(portfolio, self.before.prices, policy)
+            was = self.before.assess(user)  # on the positions of then
         return step(
             self.incidents.get(user),
             now,

@@ -1,4 +1,5 @@
-"""The risk engine's state on disk: open incidents, the prices they rest on, how far it got."""
+"""The risk engine's state on disk: open incidents, the prices and the changes of positions they
+rest on, how far it got."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from consumers import progress
+from consumers import progress, settled
+from consumers.settled import Settled
 from consumers.stores.values import AssetPrice, Received
 from core.alerts import Incident
 from core.policy import Status
@@ -44,6 +46,7 @@ class EngineState:
     incidents: Mapping[str, Incident]
     prices: Mapping[str, AssetPrice]
     reached: Reached | None
+    settled: tuple[Settled, ...] = ()
 
 
 def load(connection: sqlite3.Connection) -> EngineState:
@@ -58,6 +61,7 @@ def load(connection: sqlite3.Connection) -> EngineState:
         {one.user_id: one for one in incidents},
         {one.asset: one for one in prices},
         None if row is None else _reached(row[0]),
+        settled.load(connection),
     )
 
 

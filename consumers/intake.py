@@ -7,7 +7,15 @@ from consumers.clock import Clock
 from consumers.feed import Incoming
 from consumers.journal import Entry, Journal
 from consumers.quarantine import entry_of
-from consumers.stores import AlertStore, EscrowStore, MessageRing, PriceStore, RunStore
+from consumers.settled import settled_of
+from consumers.stores import (
+    AlertStore,
+    EscrowStore,
+    MessageRing,
+    PositionStore,
+    PriceStore,
+    RunStore,
+)
 from consumers.stores.values import Message, Received
 from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS
 from consumers.wire import (
@@ -24,7 +32,7 @@ from consumers.wire import (
 from core.alerts import MarginAlert
 
 # Of alerts far more than are listed: the newest of every account says what its people were told.
-REMEMBERED = {PRICES: 40_000, SETTLEMENTS: 2_000, ALERTS: 200_000, RECEIPTS: 60_000}
+REMEMBERED = {PRICES: 40_000, SETTLEMENTS: None, ALERTS: 200_000, RECEIPTS: 60_000}
 
 Value = PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt
 
@@ -36,6 +44,7 @@ class Stores:
     prices: PriceStore
     alerts: AlertStore
     escrows: EscrowStore
+    positions: PositionStore
     runs: RunStore
     ring: MessageRing
 
@@ -93,6 +102,9 @@ class Intake:
             case SettlementEvent():
                 if new:
                     stores.escrows.apply(value, received)
+                    settled = settled_of(value)
+                    if settled is not None:
+                        stores.positions.apply(settled)
                 else:
                     stores.escrows.duplicate()
             case MarginAlert():

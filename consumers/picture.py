@@ -8,6 +8,7 @@ from consumers.feed import FeedStatus
 from consumers.journal import JournalStatus
 from consumers.pubsub import ChannelStatus
 from consumers.settings import Settings
+from consumers.stores import PositionsSnapshot
 from consumers.stores.values import (
     AlertsSnapshot,
     BacklogsSnapshot,
@@ -43,6 +44,7 @@ class Picture:
     scores: ScoresSnapshot | None
     alerts: AlertsSnapshot
     escrows: EscrowsSnapshot
+    positions: PositionsSnapshot
     backlogs: BacklogsSnapshot
     runs: tuple[TestRun, ...]  # newest first
     latency: Mapping[str, Latency]  # topic -> publish to received

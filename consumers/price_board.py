@@ -1,16 +1,18 @@
 """The prices a worker scores on: the newest of each asset, never moved by what is late or old."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from consumers.rounds import PriceMessage
-from consumers.stores.values import AssetPrice, Received
+from consumers.stores.values import AssetPrice, Received, StaleAfter
 
 
 class PriceBoard:
     """Current prices and the market's clock. One thread's own.
 
     `market_time` is None in a live market; in a replay it is the newest original time seen.
+    `stale_after` asks a policy: of the live market alone, a replay has its file's cadence.
     """
 
     def __init__(
@@ -18,9 +20,15 @@ class PriceBoard:
         cadence: timedelta,
         prices: Mapping[str, AssetPrice] | None = None,
         market_time: datetime | None = None,
+        stale_after: StaleAfter = lambda _asset: None,
     ) -> None:
         self._cadence = cadence
-        self.prices: dict[str, AssetPrice] = dict(prices or {})
+        self._stale_after = stale_after
+        live = market_time is None
+        self.prices: dict[str, AssetPrice] = {
+            asset: replace(held, stale_after=stale_after(asset) if live else None)
+            for asset, held in (prices or {}).items()
+        }
         self.market_time = market_time
 
     def take(self, message: PriceMessage) -> bool:
@@ -47,6 +55,7 @@ class PriceBoard:
             received=Received(incoming.message_id, incoming.publish_time, incoming.received_at),
             cadence=timedelta(seconds=tick.cadence_s) if tick.cadence_s else self._cadence,
             ticks=1 if old is None else old.ticks + 1,
+            stale_after=None if replayed else self._stale_after(tick.asset),
         )
         return True
 

@@ -5,21 +5,21 @@ from datetime import datetime
 
 from consumers.stores.values import AssetPrice
 from core.portfolio import PricePoint, PriceSnapshot
-from core.staleness import Freshness, judge, limits
+from core.staleness import Freshness, judge
 from core.wording import ages
 
 
 def freshness_of(
     assets: Iterable[str], prices: Mapping[str, AssetPrice], market_now: datetime
 ) -> dict[str, Freshness]:
-    """How fresh each asset's price is at `market_now`, against its own cadence."""
+    """How fresh each asset's price is at `market_now`, against its own limits."""
     found = {}
     for asset in assets:
         held = prices.get(asset)
         if held is None:
             found[asset] = Freshness.NEVER
         else:
-            found[asset] = judge(market_now - held.as_of, limits(held.cadence))
+            found[asset] = judge(market_now - held.as_of, held.limits)
     return found
 
 

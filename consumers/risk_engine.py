@@ -1,8 +1,8 @@
-"""The risk engine: from price rounds to margin alerts, each told once.
+"""The risk engine: from price rounds and settled escrows to margin alerts, each told once.
 
-Feed threads decode and queue; the thread `risk-engine` scores. Incidents, prices and the alerts due
-are committed in one transaction *before* the price messages are acknowledged, and alerts are
-published only after it: killed at any moment, nothing is told twice and nothing is lost.
+Feed threads decode and queue; the thread `risk-engine` scores. Incidents, prices, what was settled
+and the alerts due are committed in one transaction *before* the messages are acknowledged, and
+alerts are published only after it: killed at any moment, nothing is told twice and nothing is lost.
 """
 
 import queue
@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import TimeoutError as NotYetError
+from datetime import datetime
 
 import structlog
 
@@ -20,11 +21,13 @@ from consumers.errors import JournalStoppedError
 from consumers.feed import Feed, FeedState, Incoming
 from consumers.incidents import NAME, load
 from consumers.journal import Journal
+from consumers.lanes import Lanes
 from consumers.outbox import Outbox
 from consumers.pubsub import Publisher, PubSub
 from consumers.quarantine import quarantine
-from consumers.rounds import PriceMessage
+from consumers.rounds import EscrowMessage, PriceMessage
 from consumers.settings import Settings
+from consumers.stores import PositionStore, Versions
 from consumers.topology import ALERTS, PRICES, RISK_EVENTS, SETTLEMENTS
 from consumers.wire import Refused, decode_price, decode_settlement
 from consumers.worker import WorkerState, WorkerStatus
@@ -45,12 +48,14 @@ class RiskEngine:
         journal: Journal,
         clock: Clock,
         book: Book,
+        as_of: datetime,
         fresh_broker: bool = False,
     ) -> None:
+        """`as_of` is when the positions of `book` were true: what settled later is added."""
         self._settings = settings
         self._journal = journal
         self._clock = clock
-        self._book = book
+        self._book, self._as_of = book, as_of
         self._fresh_broker = fresh_broker
         self._outbox = Outbox(topic=ALERTS, journal=journal, publisher=publisher, clock=clock)
         self._feeds = (
@@ -73,9 +78,10 @@ class RiskEngine:
                 cadence=None,
             ),
         )
-        self._queue: queue.SimpleQueue[PriceMessage | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[PriceMessage | EscrowMessage | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
+        self._lanes = Lanes()
         self._desk: Desk | None = None
         self._lock = threading.Lock()
         self._counters: Counter[str] = Counter()
@@ -100,6 +106,7 @@ class RiskEngine:
             feed.stop(max(0.1, (end - self._clock.monotonic()) / 2))
         if self._thread.is_alive():
             self._thread.join(max(0.1, end - self._clock.monotonic()))
+        self._lanes.close()
         self._outbox.stop(max(0.1, end - self._clock.monotonic()))
         self._enter(WorkerState.STOPPED)
 
@@ -139,14 +146,14 @@ class RiskEngine:
             self._queue.put(PriceMessage(tick, incoming))
 
     def _on_settlement(self, incoming: Incoming) -> None:
-        """Counted only: what an escrow does to the book is not this engine's yet."""
         event = decode_settlement(incoming.data, incoming.attributes, self._clock.now())
         if isinstance(event, Refused):
             self._count(quarantined=1)
             quarantine(self._journal, incoming, event.reason)
+        elif self._stop.is_set():
+            incoming.nack()
         else:
-            self._count(settlements=1)
-            incoming.ack()
+            self._queue.put(EscrowMessage(event, incoming))
 
     def _count(self, **by: int) -> None:
         with self._lock:
@@ -157,7 +164,13 @@ class RiskEngine:
     def _recall(self) -> Desk:
         """A desk in the state of the last commit."""
         state = self._journal.execute(load).result()
-        return Desk(book=self._book, state=state, cadence=self._settings.cadence, clock=self._clock)
+        return Desk(
+            positions=PositionStore(Versions(), self._book, self._as_of),
+            state=state,
+            cadence=self._settings.cadence,
+            clock=self._clock,
+            revalue=self._lanes.revalue,
+        )
 
     def _run(self) -> None:
         desk = self._desk
@@ -182,7 +195,9 @@ class RiskEngine:
         try:
             message = self._queue.get(timeout=desk.wait_s())
             while True:
-                if message is not None:
+                if isinstance(message, EscrowMessage):
+                    desk.add_escrow(message)
+                elif message is not None:
                     desk.add(message)
                 message = self._queue.get_nowait()
         except queue.Empty:
@@ -193,12 +208,12 @@ class RiskEngine:
         try:
             committed = not turn.durable or self._commit(turn)
         except Exception:
-            _give_back(turn.messages)
+            _give_back(turn.received)
             raise
         if committed:
             self._settle(turn)
         else:
-            _give_back(turn.messages)
+            _give_back(turn.received)
 
     def _commit(self, turn: Turn) -> bool:
         """Make the turn durable; False when stopped before it was."""
@@ -220,7 +235,7 @@ class RiskEngine:
 
     def _settle(self, turn: Turn) -> None:
         """After the commit: acknowledge, publish, count."""
-        for message in turn.messages:
+        for message in turn.received:
             message.incoming.ack()
         self._outbox.send(turn.letters)
         with self._lock:
@@ -229,6 +244,8 @@ class RiskEngine:
                 ticks=len(turn.messages),
                 rounds=turn.rounds,
                 evaluations=turn.evaluations,
+                settlements=len(turn.escrows),
+                settled=len(turn.settled),
                 alerts=len(turn.letters),
             )
         if turn.messages:
@@ -241,6 +258,6 @@ class RiskEngine:
             self._error = error
 
 
-def _give_back(messages: Iterable[PriceMessage]) -> None:
+def _give_back(messages: Iterable[PriceMessage | EscrowMessage]) -> None:
     for message in messages:
         message.incoming.nack()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from consumers.clock import Clock
 from consumers.feed import Incoming
-from consumers.wire import PriceTick
+from consumers.wire import PriceTick, SettlementEvent
 
 # How long a round waits for missing messages, or for a missing round before it. A live market goes
 # on soon; a replay waits for what a killed consumer held, which comes again within ten seconds.
@@ -22,6 +22,14 @@ class PriceMessage:
     """A decoded price and the message it came in, still to be acknowledged."""
 
     tick: PriceTick
+    incoming: Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class EscrowMessage:
+    """A decoded settlement event and the message it came in, still to be acknowledged."""
+
+    event: SettlementEvent
     incoming: Incoming
 
 

@@ -9,7 +9,7 @@ import structlog
 from consumers.actions import Actions, Preview
 from consumers.audit import AuditTrail
 from consumers.backlog_poller import BacklogPoller
-from consumers.book_source import load_book
+from consumers.book_source import load_positions
 from consumers.clock import Clock, SystemClock
 from consumers.feed import Feed, FeedState
 from consumers.intake import Intake, Stores
@@ -26,6 +26,7 @@ from consumers.stores import (
     BacklogStore,
     EscrowStore,
     MessageRing,
+    PositionStore,
     PriceStore,
     RunStore,
     Versions,
@@ -35,7 +36,7 @@ from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS, TOPICS, ep
 from core.alerts import Severity
 from core.book import Book
 from core.diagnosis import verdict
-from core.margin import Assessment, assess
+from core.margin import Assessment
 from core.policy import Policy
 
 FRESH_S = 0.1  # a picture is shared by everybody who asks within this time
@@ -54,11 +55,12 @@ class Runtime:
         self.clock = clock or SystemClock()
         self.policy: Policy = settings.policy
         self.started_at = self.clock.now()
-        loaded = load_book(settings.book)
-        self.book = Book.from_portfolios(loaded.portfolios, self.policy)
+        loaded = load_positions(settings)
         self.book_faults = loaded.faults
         self.versions = Versions()
-        self.prices = PriceStore(self.versions, settings.cadence)
+        book = Book.from_portfolios(loaded.portfolios, self.policy)
+        self.positions = PositionStore(self.versions, book, loaded.as_of)
+        self.prices = PriceStore(self.versions, settings.cadence, self.policy.stale_limit)
         self.alerts = AlertStore(self.versions)
         self.escrows = EscrowStore(self.versions)
         self.backlogs = BacklogStore(self.versions)
@@ -73,7 +75,7 @@ class Runtime:
         self.audit = AuditTrail(self.journal, self.clock)
         self.intake = Intake(
             self.journal,
-            Stores(self.prices, self.alerts, self.escrows, self.runs, self.ring),
+            Stores(self.prices, self.alerts, self.escrows, self.positions, self.runs, self.ring),
             self.clock,
         )
         self._publisher: Publisher | None = None
@@ -88,7 +90,7 @@ class Runtime:
             clock=self.clock,
         )
         self.scorer = Scorer(
-            book=self.book,
+            positions=self.positions,
             prices=self.prices,
             alerts=self.alerts,
             versions=self.versions,
@@ -130,7 +132,7 @@ class Runtime:
         self.poller.start()
         for feed in self.feeds:
             feed.start()
-        log.info("runtime_started", remembered=remembered, accounts=len(self.book))
+        log.info("runtime_started", remembered=remembered, accounts=len(self.positions.base))
 
     def stop(self, timeout: float = 6.0) -> None:
         """Streams first, so that nothing arrives any more; the journal last."""
@@ -213,6 +215,7 @@ class Runtime:
             scores=scores,
             alerts=alerts,
             escrows=self.escrows.snapshot(),
+            positions=self.positions.snapshot(),
             backlogs=self.backlogs.snapshot(),
             runs=runs,
             latency=self.ring.latency(now),
@@ -252,9 +255,9 @@ class Runtime:
     def assess(self, user_id: str) -> Assessment | None:
         """The exact assessment of one account on the newest scored prices."""
         scores = self.scorer.latest()
-        if scores is None or user_id not in self.book.users:
+        if scores is None or user_id not in scores.book.rows:
             return None
-        return assess(self.book.portfolio(user_id), scores.valuation.prices, self.policy)
+        return scores.valuation.assess(user_id)
 
     def price_history(self, asset: str, window: timedelta) -> tuple[tuple[int, float], ...]:
         """(epoch ms in market time, USD), oldest first, at most 2,000 points."""

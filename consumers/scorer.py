@@ -12,12 +12,13 @@ import numpy as np
 import structlog
 
 from consumers.clock import Clock
+from consumers.lanes import Lanes
 from consumers.pricing import snapshot_of
 from consumers.shadow import Shadow
-from consumers.stores import AlertStore, PriceStore, Round, Versions
+from consumers.stores import AlertStore, PositionStore, PriceStore, Round, Versions
 from consumers.stores.values import ScoresSnapshot
-from core.book import Book, Valuation
-from core.margin import Assessment, assess
+from core.book import Valuation
+from core.margin import Assessment
 
 NEAREST = 25
 PATIENCE_S = 10.0  # at the start, while the subscriptions catch up
@@ -32,19 +33,20 @@ class Scorer:
     def __init__(
         self,
         *,
-        book: Book,
+        positions: PositionStore,
         prices: PriceStore,
         alerts: AlertStore,
         versions: Versions,
         clock: Clock,
         grace: timedelta,
     ) -> None:
-        self._book = book
+        self._positions = positions
         self._prices = prices
         self._alerts = alerts
         self._versions = versions
         self._clock = clock
-        self._shadow = Shadow(book, grace)
+        self._lanes = Lanes()
+        self._shadow = Shadow(positions.base, grace, self._lanes.revalue)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
         self._latest: ScoresSnapshot | None = None
@@ -63,6 +65,7 @@ class Scorer:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        self._lanes.close()
 
     @property
     def thread(self) -> threading.Thread:
@@ -127,27 +130,24 @@ class Scorer:
         wall = self._clock.now()
         market = priced.market
         moment = market.as_of if market.replay and market.as_of is not None else wall
-        snapshot, freshness = snapshot_of(self._book.assets, priced.assets, moment)
-        valuation = self._shadow.see(snapshot, wall, snapshot.as_of)
+        # as the risk engine does: what settles today is no part of a market of then
+        book = self._positions.base if market.replay else self._positions.book()
+        snapshot, freshness = snapshot_of(book.assets, priced.assets, moment)
+        valuation = self._shadow.see(book, snapshot, wall, snapshot.as_of)
         if not last:
             return
         alerts = self._alerts.snapshot()
         not_told, since = self._shadow.not_told(valuation, alerts.told, wall)
-        users = self._book.users
-        policy = self._book.policy
         self._count += 1
         self._latest = ScoresSnapshot(
             self._count,
             wall,
             moment,
             valuation,
-            policy,
+            book.policy,
             MappingProxyType(valuation.counts()),
             MappingProxyType(valuation.collateral_by_status()),
-            tuple(
-                assess(self._book.portfolio(users[int(i)]), snapshot, policy)
-                for i in valuation.nearest(NEAREST)
-            ),
+            tuple(valuation.assess(book.users[int(i)]) for i in valuation.nearest(NEAREST)),
             self._gravest(valuation),
             MappingProxyType(freshness),
             self._shadow.transitions(),
@@ -162,8 +162,7 @@ class Scorer:
         """The account with the lowest score, exactly; None where no account has one."""
         if not np.any(np.isfinite(valuation.score)):
             return None
-        user = self._book.users[int(np.nanargmin(valuation.score))]
-        return assess(self._book.portfolio(user), valuation.prices, self._book.policy)
+        return valuation.assess(valuation.book.users[int(np.nanargmin(valuation.score))])
 
     def _refresh(self) -> None:
         """Between the rounds of a replay, what is owed still ages and receipts still come."""

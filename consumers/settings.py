@@ -8,12 +8,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from consumers.policy_source import load_policy
+from core.errors import PolicyError
 from core.policy import Policy, Status
 
 EMBEDDED_PROJECT = "fusion-local"
+POSITIONS = "SELECT user_id, side, asset, amount FROM positions"
 _ADDRESS = re.compile(r"^[A-Za-z0-9.\-]+:\d{1,5}$|^\[[0-9A-Fa-f:]+\]:\d{1,5}$")
 _RESOURCE = re.compile(r"^[A-Za-z][A-Za-z0-9._~%+-]{2,254}$")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -45,6 +55,10 @@ class Settings(BaseSettings):
     port: int = Field(8501, ge=0, le=65535, alias="FUSION_PORT")
     data_dir: Path = Field(Path("var"), alias="FUSION_DATA_DIR")
     book_path: Path | None = Field(None, alias="FUSION_BOOK")
+    book_url: SecretStr | None = Field(None, alias="FUSION_BOOK_URL")
+    book_query: str = Field(POSITIONS, min_length=1, alias="FUSION_BOOK_QUERY")
+    book_as_of: AwareDatetime | None = Field(None, alias="FUSION_BOOK_AS_OF")
+    policy_path: Path | None = Field(None, alias="FUSION_POLICY")
     replica: str = Field("a1", pattern=r"^[a-z0-9]{1,12}$", alias="FUSION_REPLICA")
 
     price_interval_s: float = Field(2.0, ge=0.05, le=3600, alias="FUSION_PRICE_INTERVAL_S")
@@ -73,6 +87,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="FUSION_LOG_LEVEL"
     )
+
+    _rules: Policy | None = PrivateAttr(None)
 
     @classmethod
     def settings_customise_sources(  # the environment comes in as an argument, not from os.environ
@@ -131,8 +147,11 @@ class Settings(BaseSettings):
 
     @property
     def policy(self) -> Policy:
-        """The rules every worker and page of this process judges by."""
-        return Policy(
+        """The rules every worker and page of this process judges by.
+
+        Where a file is named they are the file's, its hysteresis and its reminders too.
+        """
+        return self._rules or Policy(
             hysteresis=Decimal(str(self.hysteresis_points)),
             reminder={
                 Status.LIQUIDATION: timedelta(seconds=self.reminder_liquidation_s),
@@ -141,8 +160,14 @@ class Settings(BaseSettings):
         )
 
     @property
+    def demo_book(self) -> bool:
+        """Whether a book is made up where there is none."""
+        named = self.book_path is not None or self.book_url is not None
+        return self.environment == "embedded" and not named
+
+    @property
     def book(self) -> Path:
-        """The file of positions."""
+        """The file of positions, where no database is named."""
         return self.book_path or self.data_dir / "book.csv"
 
     def public(self) -> dict[str, str]:
@@ -150,7 +175,7 @@ class Settings(BaseSettings):
         shown = {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            shown[str(field.alias)] = "" if value is None else str(value)
+            shown[str(field.alias)] = "" if value is None else str(value)  # a secret shows stars
         return shown
 
 
@@ -172,9 +197,22 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         faults = [*(_fault(dict(e)) for e in error.errors()), *faults]
+    else:
+        faults += _policy_faults(settings)
     if faults:
         raise SettingsError(tuple(faults))
     return settings
+
+
+def _policy_faults(settings: Settings) -> list[str]:
+    """Read the policy's file, once; every fault of it, a line each."""
+    if settings.policy_path is None:
+        return []
+    try:
+        settings._rules = load_policy(settings.policy_path)  # noqa: SLF001 - its own module
+    except PolicyError as error:
+        return [f"FUSION_POLICY={fault}" for fault in error.faults]
+    return []
 
 
 def _reminder_faults(values: Mapping[str, Any]) -> list[str]:
@@ -196,5 +234,6 @@ def _fault(error: dict[str, Any]) -> str:
     if not error["loc"]:
         return text
     name = str(error["loc"][0])
-    shown = "" if "TOKEN" in name or "SECRET" in name else f"={error['input']}"
+    secret = any(word in name for word in ("TOKEN", "SECRET", "URL"))
+    shown = "" if secret else f"={error['input']}"
     return f"{name}{shown}: {text[:1].lower()}{text[1:]}"

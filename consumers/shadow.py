@@ -5,18 +5,19 @@ engine says. Told is what the newest real alert of an account said.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 
-from consumers.evaluation import Evaluator
+from consumers.evaluation import Evaluator, Revalue
 from consumers.stores.values import AlertRecord, Due, Transition
 from core.alerts import Incident, MarginAlert
 from core.book import STATUS_ORDER, Book, Valuation
-from core.margin import Assessment, assess
+from core.exact import plain
+from core.margin import Assessment, Line
 from core.policy import Status
 from core.portfolio import PriceSnapshot
 
@@ -30,10 +31,11 @@ _GRAVITY = {s: i for i, s in enumerate((*STATUS_ORDER[3::-1],))}  # HEALTHY 0 ..
 class Shadow:
     """One thread's own: the scorer calls `see` for every set of prices, in order."""
 
-    def __init__(self, book: Book, grace: timedelta) -> None:
+    def __init__(self, book: Book, grace: timedelta, revalue: Revalue = Book.revalue) -> None:
         self._book = book
+        self._revalue = revalue
         self._grace = grace
-        self._evaluator = Evaluator(book, {})
+        self._evaluator = Evaluator(book, {}, revalue=revalue)
         self._transitions: deque[Transition] = deque(maxlen=KEPT)
         self._due: dict[int, Due] = {}  # by number, oldest first
         self._unsettled: set[int] = set()
@@ -45,25 +47,29 @@ class Shadow:
         open_now = {
             user: _incident(record) for user, record in told.items() if record.alert.status in BANDS
         }
-        self._evaluator = Evaluator(self._book, open_now)
+        self._evaluator = Evaluator(self._book, open_now, revalue=self._revalue)
 
-    def see(self, prices: PriceSnapshot, at: datetime, market_time: datetime) -> Valuation:
-        """Value the book on the next prices; note who changed band and which alerts are due."""
+    def see(
+        self, book: Book, prices: PriceSnapshot, at: datetime, market_time: datetime
+    ) -> Valuation:
+        """Value the book on the next prices; note who changed band and which alerts are due.
+
+        `book` has the accounts that the shadow was made with, their positions as of now.
+        """
         before = self._evaluator.before
+        self._evaluator.book = book
         found = self._evaluator.evaluate(prices, market_time, at)
         for alert in found.alerts:
             self._owe(alert, at, baseline=before is None)
         if before is not None:
             for index in found.valuation.movers(before):
-                self._note(self._book.users[int(index)], before, found.valuation, at, market_time)
+                self._note(book.users[int(index)], before, found.valuation, at, market_time)
         return found.valuation
 
     def _note(
         self, user: str, before: Valuation, after: Valuation, at: datetime, market_time: datetime
     ) -> None:
-        portfolio, policy = self._book.portfolio(user), self._book.policy
-        was = assess(portfolio, before.prices, policy)
-        now = assess(portfolio, after.prices, policy)
+        was, now = before.assess(user), after.assess(user)
         self._transitions.appendleft(
             Transition(at, market_time, user, was.status, now.status, now.score, cause(was, now))
         )
@@ -119,7 +125,7 @@ class Shadow:
                 owed[user] = self._owed.get(user, now)
         self._owed = owed
         late = [u for u, since in owed.items() if now - since > self._grace]
-        found = [assess(self._book.portfolio(u), valuation.prices, self._book.policy) for u in late]
+        found = [valuation.assess(u) for u in late]
         found.sort(key=lambda a: (a.score if a.score is not None else Decimal(0), a.user_id))
         return tuple(found), {u: owed[u] for u in late}
 
@@ -153,18 +159,30 @@ def _came(newest: AlertRecord | None, due: Due) -> AlertRecord | None:
 
 
 def cause(before: Assessment, after: Assessment) -> str:
-    """The price that moved the score most, such as `ETH −2.1 %`, or what else changed."""
+    """What moved the score most: a price (`ETH −2.10 %`) or settlement (`settled −1.5 ETH`)."""
     if after.status is Status.UNKNOWN:
-        return ", ".join(sorted(after.reasons)) + " not priced"
+        return ", ".join(f"{asset}: {why}" for asset, why in sorted(after.reasons.items()))
     old = {(line.side, line.asset): line for line in before.lines}
-    moved: tuple[Decimal, str] | None = None
-    for line in after.lines:
-        was = old.get((line.side, line.asset))
-        if was is None or was.price is None or line.price is None or was.price == line.price:
-            continue
-        effect = abs(line.amount * (line.price - was.price))
-        percent = (line.price / was.price - 1) * 100
-        text = f"{line.asset} {'+' if percent >= 0 else chr(0x2212)}{abs(percent):.2f} %"
-        if moved is None or effect > moved[0]:
-            moved = (effect, text)
-    return moved[1] if moved else "priced again"
+    new = {(line.side, line.asset): line for line in after.lines}
+    moves = [
+        move for key in {**old, **new} for move in _moves(old.get(key), new.get(key)) if move[0]
+    ]
+    return max(moves)[1] if moves else "priced again"
+
+
+def _moves(was: Line | None, now: Line | None) -> Iterator[tuple[Decimal, str]]:
+    """USD that a position's change of price and of amount moved, each with its words."""
+    line = now or was
+    assert line is not None  # the key is in one of the two
+    units = (now.amount if now else Decimal(0)) - (was.amount if was else Decimal(0))
+    if units and line.price is not None:
+        yield abs(units * line.price), f"settled {_sign(units)}{plain(abs(units))} {line.asset}"
+    if was is None or now is None or was.price is None or now.price is None:
+        return
+    percent = (now.price / was.price - 1) * 100
+    effect = abs(now.amount * (now.price - was.price))
+    yield effect, f"{line.asset} {_sign(percent)}{abs(percent):.2f} %"
+
+
+def _sign(number: Decimal) -> str:
+    return "+" if number >= 0 else chr(0x2212)

@@ -5,9 +5,10 @@ the few that lie within a hair of a threshold. Status is identical to the exact 
 account; C, B and C/B agree within 1e-9, relative.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -27,6 +28,9 @@ __all__ = ("STATUS_ORDER", "Book", "Valuation")
 
 _BLOCK = 131_072  # accounts at a time: large enough to hide the calls, small enough for the cache
 _UNKNOWN = CODE[Status.UNKNOWN]
+
+_Span = tuple[int, int]  # rows from, and up to but without
+_Map = Callable[[Callable[[_Span], list[Indices]], Iterable[_Span]], Iterable[list[Indices]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,25 +124,13 @@ class Book:
     def portfolio(self, user_id: str) -> Portfolio:
         """The exact positions of an account; CoreError when the book has no such account.
 
-        After settlement an amount in it may be negative: `assess` here knows what that means.
+        After settlement an amount in it may be negative: `assess` knows what that means.
         """
         return self.portfolios[self.index_of(user_id)]
 
     def assess(self, user_id: str, prices: PriceSnapshot) -> Assessment:
         """The exact assessment of an account; UNKNOWN while a net amount of it is negative."""
-        portfolio = self.portfolio(user_id)
-        found, short = assess(portfolio, prices, self.policy), overdrawn(portfolio)
-        if not short:
-            return found
-        return replace(
-            found,
-            status=Status.UNKNOWN,
-            score=None,
-            health_factor=None,
-            collateral_usd=None,
-            liquidation_price_drop_percent=None,
-            reasons=MappingProxyType({**found.reasons, **short}),
-        )
+        return assess(self.portfolio(user_id), prices, self.policy)
 
     def holders(self, asset: str) -> Indices:
         """The rows that hold or owe `asset`, ascending; empty for an asset nobody has."""
@@ -182,22 +174,32 @@ class Book:
             settled=self.settled | fresh.keys(),
         )
 
-    def revalue(self, prices: PriceSnapshot) -> Valuation:
-        """Every account's C, B, score and status on one price snapshot."""
+    def revalue(self, prices: PriceSnapshot, run: _Map = map, lanes: int = 1) -> Valuation:
+        """Every account's C, B, score and status on one price snapshot.
+
+        With `lanes` above one the accounts are valued in so many parts, which `run` may take at the
+        same time: the `map` of a pool of threads. The result is the same.
+        """
         vector = self.price_vector(prices)
-        size = len(self)
+        size, bands = len(self), Bands.of(self.policy)
         collateral, borrow, score = np.empty(size), np.empty(size), np.empty(size)
         status = np.empty(size, np.int8)
-        bands, unsure = Bands.of(self.policy), []
         held, owed = self.collateral.at(vector), self.borrow.at(vector)
-        scratch = np.empty(2 * min(size, _BLOCK))
-        for begin in range(0, size, _BLOCK):
-            part = slice(begin, begin + _BLOCK)
-            held.fill(begin, collateral[part], scratch)
-            owed.fill(begin, borrow[part], scratch)
-            found = bands.decide(collateral[part], borrow[part], score[part], status[part])
-            if len(found):
-                unsure.append(found + begin)
+
+        def lane(span: _Span) -> list[Indices]:
+            found, (first, last) = [], span
+            scratch = np.empty(2 * min(last - first, _BLOCK))
+            for begin in range(first, last, _BLOCK):
+                part = slice(begin, min(last, begin + _BLOCK))
+                held.fill(begin, collateral[part], scratch)
+                owed.fill(begin, borrow[part], scratch)
+                doubtful = bands.decide(collateral[part], borrow[part], score[part], status[part])
+                if len(doubtful):
+                    found.append(doubtful + begin)
+            return found
+
+        ends = [size * i // lanes for i in range(lanes + 1)]
+        unsure = [rows for found in run(lane, pairwise(ends)) for rows in found]
         if unsure:
             rows = np.setdiff1d(np.concatenate(unsure), self.overdrawn)
             for row in rows:

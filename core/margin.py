@@ -15,6 +15,7 @@ from types import MappingProxyType
 from core.exact import CONTEXT, HUNDRED, ONE, ZERO, money, quotient
 from core.policy import Policy, Status, coverage
 from core.portfolio import Portfolio, PricePoint, PriceSnapshot, Side
+from core.settling import overdrawn
 
 _BANDS = (Status.HEALTHY, Status.WARNING, Status.MARGIN_CALL)  # as policy.thresholds()
 
@@ -71,14 +72,20 @@ def assess(portfolio: Portfolio, prices: PriceSnapshot, policy: Policy) -> Asses
 
     Without any borrow it is NO_DEBT, which needs no price (C is then None if it lacks one). With a
     borrow, one held asset without a usable price makes it UNKNOWN, whatever the others say: an
-    unpriced debt never looks healthy and a missing price never looks like a liquidation.
+    unpriced debt never looks healthy and a missing price never looks like a liquidation. So does an
+    amount below zero, which settlement leaves while something has not arrived.
     """
+    short = overdrawn(portfolio)
     with localcontext(CONTEXT):
         collateral = tuple(_lines(portfolio, Side.COLLATERAL, prices, policy))
         borrow = tuple(_lines(portfolio, Side.BORROW, prices, policy))
         total_c, total_b = _total(collateral), _total(borrow)
     lines = collateral + borrow
+    total_c = None if short else total_c
     status, score, factor = _judge(total_c, total_b, policy)
+    if short:
+        status = Status.UNKNOWN
+    reasons = {x.asset: x.reason for x in lines if x.reason is not None}
     return Assessment(
         user_id=portfolio.user_id,
         status=status,
@@ -88,7 +95,7 @@ def assess(portfolio: Portfolio, prices: PriceSnapshot, policy: Policy) -> Asses
         borrow_usd=total_b,
         liquidation_price_drop_percent=_drop(status, total_c, total_b, policy),
         lines=lines,
-        reasons=MappingProxyType({x.asset: x.reason for x in lines if x.reason is not None}),
+        reasons=MappingProxyType({**reasons, **short}),
         snapshot_id=prices.snapshot_id,
         policy_version=policy.version,
         as_of=prices.as_of,

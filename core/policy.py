@@ -59,7 +59,8 @@ class Policy:
     `categories` are those (e-mode) that an account may belong to. `shocks_down` and `shocks_up`
     are the two matrices of a stress, signed fractions by asset (-0.2: 20 percent down); an asset
     not named has none, and a `pegged` one none but a fall in both. `staleness` is the age from
-    which an asset's price must not be used, `stale_after` the same for those it does not name.
+    which an asset's price must not be used, `stale_after` the same for those it does not name; None
+    leaves it to the cadence of each feed.
     """
 
     version: str = "2026-11"
@@ -74,7 +75,7 @@ class Policy:
     shocks_up: Mapping[str, Decimal] = field(default_factory=_none)
     pegged: frozenset[str] = frozenset()
     staleness: Mapping[str, timedelta] = field(default_factory=_no_staleness)
-    stale_after: timedelta = STALE_AFTER
+    stale_after: timedelta | None = None
 
     def __post_init__(self) -> None:
         faults = [
@@ -132,6 +133,10 @@ class Policy:
 
     def stale_from(self, asset: str) -> timedelta:
         """The age from which a price of the asset must not be used."""
+        return self.stale_limit(asset) or STALE_AFTER
+
+    def stale_limit(self, asset: str) -> timedelta | None:
+        """The same, None where this policy leaves it to the cadence of the feed."""
         return self.staleness.get(asset, self.stale_after)
 
     def _threshold_faults(self) -> list[str]:
@@ -165,8 +170,9 @@ class Policy:
         intervals = {
             **{f"reminder.{status}": length for status, length in self.reminder.items()},
             **{f"staleness.{asset}": length for asset, length in self.staleness.items()},
-            "stale_after": self.stale_after,
         }
+        if self.stale_after is not None:
+            intervals["stale_after"] = self.stale_after
         return [
             f"{name}: must be longer than nothing"
             for name, length in intervals.items()

@@ -72,7 +72,8 @@ def policy_from_table(table: Mapping[str, object]) -> Policy:
 def policy_to_text(policy: Policy) -> str:
     """TOML that reads back as the same policy."""
     bounds = dict(zip(_BOUNDS, policy.thresholds(), strict=True))
-    staleness = {"default": policy.stale_after, **policy.staleness}
+    default = {} if policy.stale_after is None else {"default": policy.stale_after}
+    staleness = {**default, **policy.staleness}
     lines = [
         f"version = {json.dumps(policy.version)}",
         f"hysteresis = {_quoted(policy.hysteresis)}",

@@ -27,9 +27,12 @@ class Limits:
     dead: timedelta
 
 
-def limits(cadence: timedelta, floor: timedelta = FLOOR) -> Limits:
-    """1.5, 3 and 10 times the expected time between messages: 45, 90 and 300 s for 30 s."""
-    base = max(cadence, floor)
+def limits(cadence: timedelta, stale: timedelta | None = None, floor: timedelta = FLOOR) -> Limits:
+    """1.5, 3 and 10 times the expected time between messages: 45, 90 and 300 s for 30 s.
+
+    Where a policy says from when on a price is `stale`, the others keep their proportion to it.
+    """
+    base = max(cadence, floor) if stale is None else stale / 3
     return Limits(late=base * 1.5, stale=base * 3, dead=base * 10)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from consumers.book_source import load_book
+from consumers.book_source import load_positions
 from consumers.clock import Clock
 from consumers.errors import BookSourceError, PubSubError
 from consumers.pubsub import PubSub
@@ -72,17 +72,17 @@ def _room(settings: Settings, run: Run | None) -> Finding:
 
 
 def _book(settings: Settings) -> Finding:
-    demo = settings.book_path is None and settings.environment == "embedded"
-    if demo and not settings.book.exists():
+    if settings.demo_book and not settings.book.exists():
         return Finding("book", True, f"{settings.accounts} demo accounts, made at the first start")
+    source = settings.book if settings.book_url is None else "the database"
     try:
-        loaded = load_book(settings.book)
+        loaded = load_positions(settings)
     except BookSourceError as error:
         return Finding("book", False, str(error))
     if loaded.faults:
         more = f" and {len(loaded.faults) - 1} more" if len(loaded.faults) > 1 else ""
-        return Finding("book", False, f"{settings.book}: {loaded.faults[0]}{more}")
-    return Finding("book", True, f"{len(loaded.portfolios)} accounts in {settings.book}")
+        return Finding("book", False, f"{source}: {loaded.faults[0]}{more}")
+    return Finding("book", True, f"{len(loaded.portfolios)} accounts in {source}")
 
 
 def _replay(path: Path, clock: Clock) -> Finding:

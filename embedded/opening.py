@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import orjson
 
-from consumers.book_source import load_book
+from consumers.book_source import load_positions
 from consumers.oracle import PriceSource
 from consumers.settings import Settings
 from core.book import Book
@@ -19,9 +19,10 @@ from embedded.sources import ReplaySource, SimulatedSource
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The book of positions and, in a replay, the market it will go through."""
+    """The book of positions, when they were true, and in a replay the market it goes through."""
 
     book: Book
+    as_of: datetime
     replay: Replay | None
 
 
@@ -31,7 +32,7 @@ def open_market(settings: Settings, now: datetime) -> Opening:
     Raises ReplayError and BookSourceError. Nothing is started.
     """
     replay = None if settings.replay_file is None else read_replay(settings.replay_file, now)
-    if settings.book_path is None and settings.environment == "embedded":
+    if settings.demo_book:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         ensure_book(
             settings.book,
@@ -40,9 +41,10 @@ def open_market(settings: Settings, now: datetime) -> Opening:
             settings.market_seed,
             SHORTS if replay is None else REPLAY_SHORTS,
         )
-    loaded = load_book(settings.book)
+    loaded = load_positions(settings)
     book = Book.from_portfolios(loaded.portfolios, settings.policy)
-    return Opening(book, None if replay is None else replay.with_par(frozenset(book.assets)))
+    par = None if replay is None else replay.with_par(frozenset(book.assets))
+    return Opening(book, loaded.as_of, par)
 
 
 def price_source(

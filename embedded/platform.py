@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 
 import structlog
 
-from consumers import incidents, progress
+from consumers import incidents, progress, settled
 from consumers.clock import Clock
 from consumers.journal import Journal
 from consumers.notifier import NAME as NOTIFIER
@@ -15,8 +16,10 @@ from consumers.oracle import Oracle
 from consumers.pubsub import PubSub
 from consumers.risk_engine import RiskEngine
 from consumers.settings import Settings
+from consumers.settled import ASSET
 from consumers.settlement import NAME as SETTLEMENT
 from consumers.settlement import SettlementConsumer
+from consumers.stores import PositionStore, Versions
 from consumers.topology import provision
 from consumers.worker import Worker, WorkerStatus
 from core.book import Book
@@ -119,8 +122,8 @@ class Platform:
         return {
             NOTIFIER: self._notifier,
             SETTLEMENT: self._settlement,
-            RISK_ENGINE: lambda: self._risk_engine(opening.book),
-            RELAYER: lambda: self._relayer(opening.book),
+            RISK_ENGINE: lambda: self._risk_engine(opening),
+            RELAYER: lambda: self._relayer(opening),
             ORACLE: lambda: self._oracle(opening),
         }
 
@@ -137,21 +140,25 @@ class Platform:
     def _settlement(self) -> Worker:
         return SettlementConsumer(pubsub=self._pubsub, journal=self._journal, clock=self._clock)
 
-    def _risk_engine(self, book: Book) -> Worker:
+    def _risk_engine(self, opening: Opening) -> Worker:
         self.risk_engine = RiskEngine(
             settings=self._settings,
             pubsub=self._pubsub,
             publisher=self._publisher,
             journal=self._journal,
             clock=self._clock,
-            book=book,
+            book=opening.book,
+            as_of=opening.as_of,
             fresh_broker=self._fresh_broker,
         )
         return self.risk_engine
 
-    def _relayer(self, book: Book) -> Worker:
+    def _relayer(self, opening: Opening) -> Worker:
+        done = self._journal.execute(settled.load).result()
+        positions = PositionStore(Versions(), opening.book, opening.as_of)
+        positions.apply_all(done)
         return Relayer(
-            accounts=_payers(book),
+            balances=_balances(positions.book()),
             seed=self._settings.market_seed,
             interval_s=self._settings.settlement_interval_s,
             publisher=self._publisher,
@@ -177,7 +184,8 @@ class Platform:
         return self.oracle
 
 
-def _payers(book: Book) -> tuple[str, ...]:
-    """Accounts an escrow in ETH may be between: those that post ETH, else all."""
-    holding = tuple(user for user in book.users if "ETH" in book.portfolio(user).collateral)
-    return holding if len(holding) > 1 else book.users
+def _balances(book: Book) -> Mapping[str, Decimal]:
+    """What each account could pay into an escrow: those that post ETH, or all if hardly any do."""
+    held = {user: book.portfolio(user).collateral.get(ASSET, Decimal(0)) for user in book.users}
+    able = {user: amount for user, amount in held.items() if amount > 0}
+    return able if len(able) > 1 else held

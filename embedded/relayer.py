@@ -1,12 +1,15 @@
-"""A simulated escrow relayer: escrows between demo accounts are deployed, approved, and settled."""
+"""A simulated escrow relayer: escrows between demo accounts are deployed, approved, and settled.
+
+Nobody pays what they do not have: balances are followed from event to event.
+"""
 
 import hashlib
 import random
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 import structlog
 
@@ -22,16 +25,22 @@ CHAIN_ID = 11155111  # Sepolia
 BLOCK_S = 12
 MOST_OPEN = 6
 REFUNDED_SHARE = 0.2
+MOST_OF_BALANCE = Decimal("0.1")
+STEP = Decimal("0.0001")
 FACTORY = "0x" + "fa" * 20
 log = structlog.get_logger(__name__)
 
 
 class EscrowLife:
-    """A seeded sequence of escrow events. `run` makes hashes unique from run to run."""
+    """A seeded sequence of escrow events. `run` makes hashes unique from run to run.
 
-    def __init__(self, seed: int, accounts: Sequence[str], run: str) -> None:
+    `balances` is the ETH of each account that may pay or be paid; at least two.
+    """
+
+    def __init__(self, seed: int, balances: Mapping[str, Decimal], run: str) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a simulation, not a secret
-        self._accounts = tuple(accounts)
+        self._balances = dict(balances)
+        self._accounts = tuple(balances)
         self._run = run
         self._count = 0
         self._open: list[SettlementEvent] = []
@@ -51,8 +60,12 @@ class EscrowLife:
         return event
 
     def _deployed(self, at: datetime) -> SettlementEvent:
-        payer, payee = self._random.sample(self._accounts, 2)
-        amount = Decimal(self._random.randint(5, 400)) / 100
+        able = [user for user in self._accounts if self._balances[user] * MOST_OF_BALANCE >= STEP]
+        payer = self._random.choice(able or self._accounts)
+        payee = self._random.choice([user for user in self._accounts if user != payer])
+        most = self._balances[payer] * MOST_OF_BALANCE
+        amount = min(Decimal(self._random.randint(5, 400)) / 100, most).quantize(STEP, ROUND_DOWN)
+        self._balances[payer] -= amount
         escrow = "0x" + self._digest("escrow")[:40]
         return self._event(DEPLOYED, escrow, payer, payee, amount, at)
 
@@ -61,6 +74,7 @@ class EscrowLife:
             kind = APPROVED
         else:
             kind = REFUNDED if self._random.random() < REFUNDED_SHARE else RELEASED
+            self._balances[before.payer if kind == REFUNDED else before.payee] += before.amount or 0
         return self._event(
             kind, before.escrow, before.payer, before.payee, before.amount or Decimal(0), at
         )
@@ -95,13 +109,13 @@ class Relayer:
     def __init__(
         self,
         *,
-        accounts: Sequence[str],
+        balances: Mapping[str, Decimal],
         seed: int,
         interval_s: float,
         publisher: Publisher,
         clock: Clock,
     ) -> None:
-        self._life = EscrowLife(seed, accounts, clock.now().isoformat())
+        self._life = EscrowLife(seed, balances, clock.now().isoformat())
         self._interval_s = interval_s
         self._publisher = publisher
         self._clock = clock

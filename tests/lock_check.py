@@ -12,9 +12,10 @@ def faults() -> list[str]:
     """What is wrong, a line each."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
+    main = [*project["dependencies"], *extras["build"], *extras["sql"]]
     wanted = {
-        "requirements.lock": [*project["dependencies"], *extras["build"]],
-        "requirements-dev.lock": [*project["dependencies"], *extras["build"], *extras["dev"]],
+        "requirements.lock": main,
+        "requirements-dev.lock": [*main, *extras["dev"]],
     }
     found = []
     for name, requirements in wanted.items():

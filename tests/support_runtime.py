@@ -27,6 +27,7 @@ from consumers.stores import (
     BacklogStore,
     EscrowStore,
     MessageRing,
+    PositionStore,
     PriceStore,
     RunStore,
     Versions,
@@ -42,7 +43,7 @@ from consumers.wire import (
 from core.alerts import Severity, channels_for, step, test_alert
 from core.book import Book
 from core.diagnosis import verdict
-from core.margin import Assessment, assess
+from core.margin import Assessment
 from core.portfolio import Portfolio
 from tests.support import FakeClock
 
@@ -84,9 +85,10 @@ class SampleRuntime:
         self.policy = settings.policy
         self.clock = FakeClock(NOW)
         self.versions = Versions()
-        self.book = Book.from_portfolios(
+        book = Book.from_portfolios(
             [Portfolio.of(user, c, b) for user, (c, b) in ACCOUNTS.items()], self.policy
         )
+        self.positions = PositionStore(self.versions, book, NOW - timedelta(days=1))
         self.prices = PriceStore(self.versions, timedelta(seconds=30))
         self.alerts = AlertStore(self.versions)
         self.escrows = EscrowStore(self.versions)
@@ -123,14 +125,11 @@ class SampleRuntime:
     def fill_scores(self) -> None:
         """The book at the newest prices."""
         latest = self.prices.latest()
-        snapshot, freshness = snapshot_of(self.book.assets, latest.assets, NOW)
-        shadow = Shadow(self.book, timedelta(seconds=10))
-        valuation = shadow.see(snapshot, NOW - timedelta(seconds=12), NOW)
-        users = self.book.users
-        nearest = tuple(
-            assess(self.book.portfolio(users[int(i)]), snapshot, self.policy)
-            for i in valuation.nearest(25)
-        )
+        book = self.positions.book()
+        snapshot, freshness = snapshot_of(book.assets, latest.assets, NOW)
+        shadow = Shadow(book, timedelta(seconds=10))
+        valuation = shadow.see(book, snapshot, NOW - timedelta(seconds=12), NOW)
+        nearest = tuple(valuation.assess(book.users[int(i)]) for i in valuation.nearest(25))
         scored = [a for a in nearest if a.score is not None]
         self.scores = ScoresSnapshot(
             1,
@@ -152,7 +151,7 @@ class SampleRuntime:
 
     def fill_alerts(self) -> None:
         """One alert, with all its receipts, for every account in a band."""
-        for number, user in enumerate(self.book.users):
+        for number, user in enumerate(self.positions.base.users):
             assessment = self.assess(user)
             if assessment is None:
                 continue
@@ -294,6 +293,7 @@ class SampleRuntime:
             scores=self.scores,
             alerts=alerts,
             escrows=self.escrows.snapshot(),
+            positions=self.positions.snapshot(),
             backlogs=self.backlogs.snapshot(),
             runs=self.runs.snapshot(),
             latency=self.ring.latency(now),
@@ -319,9 +319,9 @@ class SampleRuntime:
 
     def assess(self, user_id: str) -> Assessment | None:
         """As the runtime's."""
-        if self.scores is None or user_id not in self.book.users:
+        if self.scores is None or user_id not in self.scores.book.rows:
             return None
-        return assess(self.book.portfolio(user_id), self.scores.valuation.prices, self.policy)
+        return self.scores.valuation.assess(user_id)
 
     def price_history(self, asset: str, window: timedelta) -> tuple[tuple[int, float], ...]:
         """As the runtime's."""

@@ -5,6 +5,7 @@ from consumers.stores.backlogs import BacklogStore
 from consumers.stores.base import Versions
 from consumers.stores.escrows import EscrowStore
 from consumers.stores.messages import MessageRing
+from consumers.stores.positions import PositionsSnapshot, PositionStore
 from consumers.stores.prices import PriceStore, Round
 from consumers.stores.runs import RunStore
 
@@ -13,6 +14,8 @@ __all__ = [
     "BacklogStore",
     "EscrowStore",
     "MessageRing",
+    "PositionStore",
+    "PositionsSnapshot",
     "PriceStore",
     "Round",
     "RunStore",

@@ -8,7 +8,14 @@ from types import MappingProxyType
 
 from consumers.stores.base import Versions
 from consumers.stores.history import PriceHistory
-from consumers.stores.values import AssetPrice, Flag, Market, PricesSnapshot, Received
+from consumers.stores.values import (
+    AssetPrice,
+    Flag,
+    Market,
+    PricesSnapshot,
+    Received,
+    StaleAfter,
+)
 from consumers.wire import PriceTick
 
 JUMP = 0.20  # a single tick that moves the price by more than this fraction is flagged
@@ -29,9 +36,16 @@ class Round:
 class PriceStore:
     """The newest good price of every asset. The lock guards all that begins with an underscore."""
 
-    def __init__(self, versions: Versions, cadence: timedelta) -> None:
+    def __init__(
+        self,
+        versions: Versions,
+        cadence: timedelta,
+        stale_after: StaleAfter = lambda _asset: None,
+    ) -> None:
+        """`cadence` is expected where a message names none; `stale_after` asks a policy."""
         self._versions = versions
         self._cadence = cadence
+        self._stale_after = stale_after
         self._lock = threading.Lock()
         self._assets: dict[str, AssetPrice] = {}
         self._history: dict[str, PriceHistory] = {}
@@ -89,6 +103,7 @@ class PriceStore:
             cadence,
             1 if old is None else old.ticks + 1,
             unchanged,
+            None if tick.replayed_from else self._stale_after(tick.asset),
         )
         history = self._history.setdefault(tick.asset, PriceHistory())
         history.add(int(as_of.timestamp() * 1000), float(tick.price))

@@ -1,6 +1,6 @@
 """What the stores hold and hand out: immutable, so that any thread may read them at leisure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from core.alerts import MarginAlert, channels_for
 from core.book import Book, Valuation
 from core.margin import Assessment
 from core.policy import Policy, Status
-from core.staleness import Freshness
+from core.staleness import Freshness, Limits, limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,17 @@ class Flag:
     kept: str
 
 
+StaleAfter = Callable[[str], timedelta | None]
+"""From which age on a policy calls an asset's price stale; None: three times its cadence."""
+
+
 @dataclass(frozen=True, slots=True)
 class AssetPrice:
     """The live price of one asset.
 
     `as_of` is when it held: the producer's timestamp, or in a replay the original time.
-    `cadence` is the expected gap to the next one, on the same clock as `as_of`.
+    `cadence` is the expected gap to the next one, on the same clock as `as_of`. `stale_after` is
+    what a policy says instead of three of them.
     """
 
     asset: str
@@ -55,6 +60,12 @@ class AssetPrice:
     cadence: timedelta
     ticks: int
     unchanged: int = 0  # ticks in a row with this very price, the first not counted
+    stale_after: timedelta | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The ages at which it is late, stale and dead."""
+        return limits(self.cadence, self.stale_after)
 
     @property
     def tick_id(self) -> str:

@@ -157,7 +157,7 @@ def _prices_age(p: "Picture") -> Section:
     held = oldest(assets.values())
     if held is None:
         return _age("Prices", "NEVER", None, "none yet", market=True)
-    ages = {a.asset: judge(p.prices.age(a.asset, p.at), limits(a.cadence)) for a in assets.values()}
+    ages = {a.asset: judge(p.prices.age(a.asset, p.at), a.limits) for a in assets.values()}
     worst = max(ages.values(), key=list(Freshness).index)
     fresh = Freshness.FRESH if p.prices.market.ended else worst
     return _age(
@@ -174,9 +174,7 @@ def _scores_age(p: "Picture") -> Section:
     cadence = min((a.cadence for a in p.prices.assets.values()), default=p.settings.cadence)
     order = list(Freshness).index
     # A score is as certain as the newest price it can rest on, however lately it was computed.
-    prices = [
-        judge(p.prices.age(a.asset, p.at), limits(a.cadence)) for a in p.prices.assets.values()
-    ]
+    prices = [judge(p.prices.age(a.asset, p.at), a.limits) for a in p.prices.assets.values()]
     fresh = max(
         judge(age, limits(cadence)), min(prices, key=order, default=Freshness.FRESH), key=order
     )

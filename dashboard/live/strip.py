@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from consumers.stores.values import AssetPrice
-from core.staleness import judge, limits
+from core.staleness import judge
 from dashboard.live import figures
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Strip:
         market = p.prices.market
         window, label = window_of(held.cadence)
         points = self._points(held.asset, window, moment)
-        fresh = judge(market.now(p.at) - held.as_of, limits(held.cadence))
+        fresh = judge(market.now(p.at) - held.as_of, held.limits)
         change, span = change_of(points, float(held.price), window, label)
         return {
             "asset": held.asset,

@@ -64,7 +64,7 @@ def quotes(
     found = []
     for asset in names:
         held = prices.assets.get(asset)
-        bounds = limits(held.cadence if held is not None else picture.settings.cadence)
+        bounds = limits(picture.settings.cadence) if held is None else held.limits
         found.append(
             Quote(
                 asset,

@@ -1,12 +1,18 @@
 """The book from a file: what can be read is loaded, what cannot is named by its row."""
 
+import os
+import sqlite3
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from consumers.book_source import load_book, write_book
+from consumers.book_source import load_book, load_positions, write_book
 from consumers.errors import BookSourceError
+from consumers.settings import POSITIONS, load
 from core.portfolio import Portfolio
 
 HEADER = "user_id,side,asset,amount\n"
@@ -84,3 +90,88 @@ def test_a_missing_column_is_named(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(BookSourceError, match="No such file"):
         load_book(tmp_path / "book.csv")
+
+
+def test_a_file_is_as_of_its_last_change_unless_somebody_knows_better(tmp_path: Path) -> None:
+    write_book(tmp_path / "book.csv", [Portfolio.of("ann", {"ETH": 1}, {})])
+    os.utime(tmp_path / "book.csv", (1_800_000_000, 1_800_000_000))
+    env = {"FUSION_DATA_DIR": str(tmp_path)}
+    assert load_positions(load(env)).as_of == datetime.fromtimestamp(1_800_000_000, UTC)
+    told = load({**env, "FUSION_BOOK_AS_OF": "2026-11-20T08:00:00Z"})
+    assert load_positions(told).as_of == datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+ROWS = {
+    "user_id": ["ann", "ann", "bob", "eve"],
+    "side": ["collateral", "borrow", "collateral", "owed"],
+    "asset": ["ETH", "USDC", "btc", "ETH"],
+}
+
+
+def test_a_parquet_file_keeps_every_digit_and_names_its_bad_rows(tmp_path: Path) -> None:
+    amounts = [Decimal(f"{text}.000000000000000001") for text in ("1", "3100", "2", "1")]
+    table = pa.table({**ROWS, "amount": pa.array(amounts, pa.decimal128(38, 18))})
+    pq.write_table(table, tmp_path / "book.parquet")
+    loaded = load_book(tmp_path / "book.parquet")
+    assert [p.user_id for p in loaded.portfolios] == ["ann", "bob"]
+    assert loaded.portfolios[0].collateral == {"ETH": Decimal("1.000000000000000001")}
+    assert loaded.faults == ("row 4: side: must be collateral or borrow, not 'owed'",)
+
+
+def test_a_parquet_file_of_texts_and_missing_amounts_is_read_row_by_row(tmp_path: Path) -> None:
+    table = pa.table({**ROWS, "amount": ["1", "3100", None, "1"]})
+    pq.write_table(table, tmp_path / "book.pq")
+    loaded = load_book(tmp_path / "book.pq")
+    assert [p.user_id for p in loaded.portfolios] == ["ann"]
+    assert [fault.split(":")[:2] for fault in loaded.faults] == [
+        ["row 3", " amount"],
+        ["row 4", " side"],
+    ]
+
+
+def test_what_is_no_parquet_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "book.parquet").write_text(HEADER)
+    with pytest.raises(BookSourceError, match=r"book\.parquet"):
+        load_book(tmp_path / "book.parquet")
+    pq.write_table(pa.table({"user_id": ["ann"]}), tmp_path / "thin.parquet")
+    with pytest.raises(BookSourceError, match="column side is missing"):
+        load_book(tmp_path / "thin.parquet")
+
+
+def _database(path: Path) -> str:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE positions (user_id, side, asset, amount TEXT)")
+        rows = zip(*ROWS.values(), ("1.000000000000000001", "3100", "-2", "1"), strict=True)
+        database.executemany("INSERT INTO positions VALUES (?, ?, ?, ?)", rows)
+    database.close()
+    return f"sqlite:///{path}"
+
+
+def test_a_database_is_asked_by_a_query_and_is_as_of_then(tmp_path: Path) -> None:
+    url = _database(tmp_path / "risk.db")
+    before = datetime.now(UTC)
+    loaded = load_positions(load({"FUSION_BOOK_URL": url}))
+    assert before <= loaded.as_of <= datetime.now(UTC)
+    (ann,) = loaded.portfolios
+    assert ann.collateral == {"ETH": Decimal("1.000000000000000001")}
+    assert [fault.split(":")[0] for fault in loaded.faults] == ["row 3", "row 4"]
+    query = f"{POSITIONS} WHERE user_id = 'bob'"
+    few = load_positions(load({"FUSION_BOOK_URL": url, "FUSION_BOOK_QUERY": query}))
+    assert [fault.split(":")[0] for fault in few.faults] == ["row 1"]
+
+
+def test_a_database_that_cannot_be_asked_is_said_without_its_password(tmp_path: Path) -> None:
+    _database(tmp_path / "risk.db")
+    wrong = {
+        "FUSION_BOOK_URL": f"sqlite:///{tmp_path / 'risk.db'}",
+        "FUSION_BOOK_QUERY": "SELECT user_id FROM positions",
+    }
+    with pytest.raises(BookSourceError, match="column side is missing"):
+        load_positions(load(wrong))
+    with pytest.raises(BookSourceError, match="no such table"):
+        load_positions(load(wrong | {"FUSION_BOOK_QUERY": "SELECT * FROM nowhere"}))
+    for url in ("postgresql+psycopg://risk:hunter2@127.0.0.1:1/book", "nonsense:hunter2"):
+        with pytest.raises(BookSourceError) as caught:
+            load_positions(load({"FUSION_BOOK_URL": url}))
+        assert "hunter2" not in str(caught.value)
+        assert "hunter2" not in str(load({"FUSION_BOOK_URL": url}).public())

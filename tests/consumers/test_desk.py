@@ -14,8 +14,10 @@ import pytest
 
 from consumers.desk import Desk, Turn
 from consumers.incidents import EngineState, load
-from consumers.rounds import PriceMessage
-from consumers.wire import decode_alert
+from consumers.rounds import EscrowMessage, PriceMessage
+from consumers.stores import PositionStore, Versions
+from consumers.topology import SETTLEMENTS
+from consumers.wire import Encoded, SettlementEvent, decode_alert
 from core.alerts import MarginAlert
 from core.book import Book
 from core.policy import Policy, Status
@@ -37,7 +39,10 @@ EMPTY = EngineState({}, {}, None)
 
 def _desk(clock: FakeClock | None = None, state: EngineState = EMPTY) -> Desk:
     return Desk(
-        book=BOOK, state=state, cadence=timedelta(seconds=2), clock=clock or FakeClock(NOON)
+        positions=PositionStore(Versions(), BOOK, NOON - timedelta(hours=1)),
+        state=state,
+        cadence=timedelta(seconds=2),
+        clock=clock or FakeClock(NOON),
     )
 
 
@@ -130,6 +135,96 @@ def test_a_live_price_grows_stale_without_any_message() -> None:
     _take(desk, _round(Arrivals(), 1, "100", replay=False))
     clock.advance(16)  # three times the floor of 5 s, and a little
     assert desk.turn().transitions == {"HEALTHY->UNKNOWN": 2}
+
+
+def _escrow(mail: Arrivals, event: str, amount: str, log_index: int = 0) -> EscrowMessage:
+    """An escrow that `long-01` pays, or is paid out of."""
+    parties = {"payer": "long-01", "payee": "free-01"}
+    if event == "EscrowReleased":
+        parties = {"payer": "free-01", "payee": "long-01"}
+    settlement = SettlementEvent(
+        event=event,
+        chain_id=1,
+        transaction_hash="0xa",
+        log_index=log_index,
+        escrow="0xe1",
+        amount=Decimal(amount),
+        block_number=1,
+        timestamp=NOON,
+        **parties,
+    )
+    return EscrowMessage(settlement, mail.incoming(SETTLEMENTS, Encoded(b"", {})))
+
+
+def _next_second(desk: Desk, clock: FakeClock, *escrows: EscrowMessage) -> Turn:
+    for escrow in escrows:
+        desk.add_escrow(escrow)
+    clock.advance(1)
+    return desk.turn()
+
+
+def test_what_an_escrow_takes_counts_from_the_next_second_on() -> None:
+    clock, mail = FakeClock(NOON), Arrivals()
+    desk = _desk(clock)
+    _take(desk, _round(mail, 1, "100", replay=False))
+    paid = _escrow(mail, "EscrowDeployed", "0.4")  # 60 against 50: 20 percent
+    turn = _next_second(desk, clock, paid)
+    assert turn.transitions == {"HEALTHY->MARGIN_CALL": 1}
+    (alert,) = _alerts(turn)
+    assert (alert.user_id, alert.health_score, alert.previous_health_score) == (
+        "long-01",
+        Decimal(20),
+        Decimal(100),
+    )
+    again = _next_second(desk, clock, paid)
+    assert (again.transitions, again.received) == ({}, (paid,))  # counted once, acknowledged again
+    back = _next_second(desk, clock, _escrow(mail, "EscrowRefunded", "0.4", 1))
+    assert [a.event_type for a in _alerts(back)] == ["margin_recovered"]
+
+
+def test_a_payment_out_of_what_has_not_arrived_yet_makes_unknown_and_tells_nothing() -> None:
+    clock, mail = FakeClock(NOON), Arrivals()
+    desk = _desk(clock)
+    _take(desk, _round(mail, 1, "100", replay=False))
+    short = _next_second(desk, clock, _escrow(mail, "EscrowDeployed", "1.5"))
+    assert (short.transitions, short.letters) == ({"HEALTHY->UNKNOWN": 1}, [])
+    arrived = _next_second(desk, clock, _escrow(mail, "EscrowReleased", "1.5", 1))
+    assert arrived.transitions == {"UNKNOWN->HEALTHY": 1}
+
+
+def test_a_settled_book_outlives_the_desk() -> None:
+    clock, mail = FakeClock(NOON), Arrivals()
+    connection = sqlite3.connect(":memory:")
+    desk = _desk(clock, load(connection))
+    for message in _round(mail, 1, "100", replay=False):
+        desk.add(message)
+    desk.add_escrow(_escrow(mail, "EscrowDeployed", "0.4"))
+    desk.turn().write(connection)
+    again = _desk(clock, load(connection))
+    assert again.valuation is not None
+    assert again.valuation.counts()[Status.MARGIN_CALL] == 1
+    connection.close()
+
+
+def test_a_replays_book_stands_still() -> None:
+    desk, mail = _desk(), Arrivals()
+    _take(desk, _round(mail, 1, "100"))
+    desk.add_escrow(_escrow(mail, "EscrowDeployed", "0.4"))
+    turn = _take(desk, _round(mail, 2, "100"))
+    assert (turn.transitions, len(turn.settled), len(turn.escrows)) == ({}, 1, 1)
+
+
+def test_the_policy_says_from_when_a_live_price_is_stale() -> None:
+    policy = Policy(staleness={"ETH": timedelta(seconds=40)})
+    book = Book.from_portfolios([Portfolio.of("ann", {"ETH": 1}, {"ETH": "0.1"})], policy)
+    clock = FakeClock(NOON)
+    positions = PositionStore(Versions(), book, NOON)
+    desk = Desk(positions=positions, state=EMPTY, cadence=timedelta(seconds=2), clock=clock)
+    _take(desk, [Arrivals().price("ETH", "100", number=1, cadence_s=2)])
+    clock.advance(39)
+    assert desk.turn().transitions == {}
+    clock.advance(2)
+    assert desk.turn().transitions == {"HEALTHY->UNKNOWN": 1}
 
 
 def test_late_and_repeated_prices_move_nothing() -> None:

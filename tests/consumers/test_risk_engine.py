@@ -63,6 +63,7 @@ class Room:
             journal=journal,
             clock=CLOCK,
             book=Book.from_portfolios(book, policy),
+            as_of=hour(0),
             fresh_broker=fresh_broker,
         )
         engine.start()

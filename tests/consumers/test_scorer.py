@@ -1,19 +1,21 @@
 """The scorer: every round of a replay, only the present of a live market, and what it remembers."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from consumers.clock import SystemClock
 from consumers.scorer import Scorer
-from consumers.stores import AlertStore, PriceStore, Versions
+from consumers.settled import Settled
+from consumers.stores import AlertStore, PositionStore, PriceStore, Versions
 from consumers.stores.values import Received, Transition
 from consumers.wire import PriceTick
 from core.book import Book
 from core.policy import Policy, Status
 from core.portfolio import Portfolio
+from core.settling import Delta
 from tests.support import eventually
 
 CLOCK = SystemClock()
@@ -25,10 +27,12 @@ class Bench:
     def __init__(self) -> None:
         self.versions = Versions()
         self.prices = PriceStore(self.versions, timedelta(seconds=2))
+        ann = Portfolio.of("ann", {"ETH": "1"}, {"USDC": "2000"})
+        self.positions = PositionStore(
+            self.versions, Book.from_portfolios([ann], Policy()), datetime(2026, 1, 1, tzinfo=UTC)
+        )
         self.scorer = Scorer(
-            book=Book.from_portfolios(
-                [Portfolio.of("ann", {"ETH": "1"}, {"USDC": "2000"})], Policy()
-            ),
+            positions=self.positions,
             prices=self.prices,
             alerts=AlertStore(self.versions),
             versions=self.versions,
@@ -42,6 +46,10 @@ class Bench:
         for place, (asset, price) in enumerate((("ETH", eth), ("USDC", "1"))):
             tick = PriceTick(asset, Decimal(price), "test", now, False, meta, ())
             self.prices.apply(tick, Received(f"{number}{place}", now, now))
+
+    def market_time(self) -> datetime | None:
+        scores = self.scorer.latest()
+        return None if scores is None else scores.market_time
 
     def status(self) -> Status | None:
         scores = self.scorer.latest()
@@ -69,6 +77,19 @@ def test_a_live_round_is_scored(bench: Bench) -> None:
     eventually(lambda: bench.status() is Status.HEALTHY)
     bench.round(2, "2500")
     eventually(lambda: bench.status() is Status.MARGIN_CALL)
+
+
+def test_what_settles_is_scored_in_a_live_market_and_not_in_a_replay(bench: Bench) -> None:
+    paid = Settled(Delta("1/0xa/0", "ann", "ETH", Decimal("-0.2")), datetime.now(UTC))
+    bench.scorer.start()
+    bench.round(1, "3000", **replayed(1))
+    eventually(lambda: bench.status() is Status.HEALTHY)
+    bench.positions.apply(paid)
+    bench.round(2, "3001", **replayed(2))
+    eventually(lambda: bench.market_time() == datetime(2022, 5, 9, 2, tzinfo=UTC))
+    assert bench.status() is Status.HEALTHY
+    bench.round(3, "3000")
+    eventually(lambda: bench.status() is Status.MARGIN_CALL)  # 2,400 against 2,000
 
 
 def test_every_round_of_a_replay_counts_however_fast_they_come(bench: Bench) -> None:

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from consumers.settings import SettingsError, load
+from core.policy import Status
 
 
 def test_defaults_need_no_environment() -> None:
@@ -72,3 +74,27 @@ def test_the_platforms_own_names_are_honoured() -> None:
 def test_monitoring_is_asked_once_a_minute_in_the_cloud() -> None:
     assert load({}).backlog_period == timedelta(seconds=60)
     assert load({"PUBSUB_EMULATOR_HOST": "localhost:1"}).backlog_period == timedelta(seconds=3)
+
+
+def test_the_policy_comes_from_a_file_where_one_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        'version = "desk-7"\nthresholds = [60, 40, 20]\nhysteresis = 2\n'
+        'weights = { ETH = "0.83" }\n[staleness]\nETH = "2 min"\n'
+    )
+    policy = load({"FUSION_POLICY": str(path), "FUSION_HYSTERESIS_POINTS": "1"}).policy
+    assert (policy.version, policy.margin_call, policy.hysteresis) == ("desk-7", 20, 2)
+    assert policy.weights == {"ETH": Decimal("0.83")}
+    assert policy.stale_from("ETH") == timedelta(minutes=2)
+    assert Status.LIQUIDATION in policy.reminder
+
+
+def test_every_fault_of_a_policy_is_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text("thresholds = [50, 60, 15]\nweights = { ETH = 2 }\n")
+    with pytest.raises(SettingsError) as caught:
+        load({"FUSION_POLICY": str(path)})
+    assert len(caught.value.faults) == 2
+    assert all(fault.startswith(f"FUSION_POLICY={path}: ") for fault in caught.value.faults)
+    with pytest.raises(SettingsError, match="No such file"):
+        load({"FUSION_POLICY": str(tmp_path / "none.toml")})

@@ -12,6 +12,7 @@ from core.book import Book
 from core.margin import assess
 from core.policy import Policy, Status
 from core.portfolio import Portfolio, PricePoint, PriceSnapshot
+from core.settling import Delta
 
 T0 = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 GRACE = timedelta(seconds=10)
@@ -50,8 +51,8 @@ def told(eth: str, seconds: float) -> AlertRecord:
 
 def test_a_fall_through_a_threshold_is_a_transition_with_its_cause_and_an_alert_due() -> None:
     shadow = Shadow(BOOK, GRACE)
-    shadow.see(prices("3000"), at(0), at(0))
-    shadow.see(prices("2700", 30), at(30), at(30))
+    shadow.see(BOOK, prices("3000"), at(0), at(0))
+    shadow.see(BOOK, prices("2700", 30), at(30), at(30))
     (transition,) = shadow.transitions()
     assert (transition.user_id, transition.before, transition.after) == (
         "ann",
@@ -61,9 +62,18 @@ def test_a_fall_through_a_threshold_is_a_transition_with_its_cause_and_an_alert_
     assert transition.cause == "ETH −10.00 %"
 
 
+def test_a_change_of_positions_is_a_cause_of_its_own() -> None:
+    shadow = Shadow(BOOK, GRACE)
+    shadow.see(BOOK, prices("3000"), at(0), at(0))
+    paid = BOOK.settle([Delta("1/0xa/0", "ann", "ETH", Decimal("-0.2"))])
+    shadow.see(paid, prices("3000"), at(1), at(0))
+    (transition,) = shadow.transitions()
+    assert (transition.user_id, transition.cause) == ("ann", "settled −0.2 ETH")
+
+
 def test_silence_is_named_once_the_grace_is_over() -> None:
     shadow = Shadow(BOOK, GRACE)
-    valuation = shadow.see(prices("2700"), at(0), at(0))
+    valuation = shadow.see(BOOK, prices("2700"), at(0), at(0))
     assert shadow.not_told(valuation, {}, at(0))[0] == ()
     late, since = shadow.not_told(valuation, {}, at(11))
     assert [a.user_id for a in late] == ["ann"]
@@ -73,7 +83,7 @@ def test_silence_is_named_once_the_grace_is_over() -> None:
 def test_an_account_that_was_told_of_its_band_is_not_owed_anything() -> None:
     shadow = Shadow(BOOK, GRACE)
     record = told("2700", 0)
-    valuation = shadow.see(prices("2700"), at(0), at(0))
+    valuation = shadow.see(BOOK, prices("2700"), at(0), at(0))
     shadow.not_told(valuation, {"ann": record}, at(0))
     assert shadow.not_told(valuation, {"ann": record}, at(60))[0] == ()
 
@@ -81,7 +91,7 @@ def test_an_account_that_was_told_of_its_band_is_not_owed_anything() -> None:
 def test_told_of_a_milder_band_is_not_told() -> None:
     shadow = Shadow(BOOK, GRACE)
     record = told("2700", 0)
-    valuation = shadow.see(prices("2400"), at(0), at(0))
+    valuation = shadow.see(BOOK, prices("2400"), at(0), at(0))
     shadow.not_told(valuation, {"ann": record}, at(0))
     (owed,) = shadow.not_told(valuation, {"ann": record}, at(11))[0]
     assert owed.status is Status.MARGIN_CALL
@@ -89,9 +99,9 @@ def test_told_of_a_milder_band_is_not_told() -> None:
 
 def test_an_old_price_makes_unknown_and_nothing_is_due() -> None:
     shadow = Shadow(BOOK, GRACE)
-    shadow.see(prices("3000"), at(0), at(0))
+    shadow.see(BOOK, prices("3000"), at(0), at(0))
     stale = replace(prices("2000"), unusable={"ETH": "2 min 20 s old"})
-    valuation = shadow.see(stale, at(30), at(30))
+    valuation = shadow.see(BOOK, stale, at(30), at(30))
     assert valuation.counts()[Status.UNKNOWN] == 2
     assert shadow.not_told(valuation, {}, at(90))[0] == ()
     assert all(t.after is Status.UNKNOWN for t in shadow.transitions())
@@ -101,14 +111,14 @@ def test_after_a_restart_what_was_told_is_remembered_and_not_due_again() -> None
     record = told("2700", 0)
     shadow = Shadow(BOOK, GRACE)
     shadow.remember({"ann": record})
-    shadow.see(prices("2700"), at(5), at(5))
+    shadow.see(BOOK, prices("2700"), at(5), at(5))
     store = AlertStore(Versions())
     assert shadow.ledger(store.get, {}, at(5)) == ()
 
 
 def test_the_ledger_finds_the_alert_that_came_for_what_was_due() -> None:
     shadow = Shadow(BOOK, GRACE)
-    shadow.see(prices("2700"), at(0), at(0))
+    shadow.see(BOOK, prices("2700"), at(0), at(0))
     store = AlertStore(Versions())
     assert [d.record for d in shadow.ledger(store.get, {}, at(1))] == [None]
     record = told("2700", 0)

@@ -71,7 +71,7 @@ def test_before_the_first_score_the_page_waits() -> None:
 def on_stale(runtime: SampleRuntime, user: str, asset: str, scores: ScoresSnapshot) -> None:
     """From now on `user` rests on an old price of `asset`."""
     stale = replace(scores.valuation.prices, unusable={asset: "stale 2 min 20 s"})
-    found = assess(runtime.book.portfolio(user), stale, runtime.policy)
+    found = assess(runtime.positions.book().portfolio(user), stale, runtime.policy)
     runtime.assess = lambda user_id: found  # type: ignore[method-assign]
 
 
@@ -112,7 +112,7 @@ def test_every_cure_shown_lands_on_its_target_when_it_is_applied(target: int) ->
     assert runtime.scores is not None
     found = runtime.assess("wren-02")
     assert found is not None
-    portfolio = runtime.book.portfolio("wren-02")
+    portfolio = runtime.positions.book().portfolio("wren-02")
     prices, policy = runtime.scores.valuation.prices, runtime.policy
     board = account_levels.cures(
         runtime.picture(), portfolio, found, policy, Decimal(target)
@@ -134,7 +134,7 @@ def test_trigger_prices_land_on_their_threshold() -> None:
     assert btc[1] == "97,412.00"
     at_15 = number(btc[2].split()[0])
     assert runtime.scores is not None
-    case = runtime.book.portfolio("wren-02"), runtime.scores.valuation.prices
+    case = runtime.positions.book().portfolio("wren-02"), runtime.scores.valuation.prices
     moved = apply(*case, Scenario((SetPrice("BTC", at_15),)))
     after = assess(*moved, runtime.policy)
     assert after.status is Status.MARGIN_CALL

@@ -250,7 +250,7 @@ def test_the_map_holds_direct_evaluations() -> None:
     runtime = sample_runtime()
     scores = runtime.scores
     assert scores is not None
-    portfolio = runtime.book.portfolio("kestrel-02")
+    portfolio = runtime.positions.book().portfolio("kestrel-02")
     prices, policy = scores.valuation.prices, runtime.policy
     found, here = results.map_of(portfolio, prices, prices, policy, ("ETH", "BTC"))
     assert found.score.shape == (21, 21)

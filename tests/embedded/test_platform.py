@@ -19,6 +19,7 @@ from consumers.desk import Desk
 from consumers.incidents import EngineState
 from consumers.rounds import PriceMessage
 from consumers.settings import Settings, load
+from consumers.stores import PositionStore, Versions
 from consumers.topology import ALERTS, PRICES, RECEIPTS
 from consumers.wire import Encoded, PriceTick
 from consumers.worker import WorkerState
@@ -141,7 +142,8 @@ def _undisturbed(settings: Settings) -> set[str]:
     opening = open_market(settings, CLOCK.now())
     source = price_source(settings, opening, published=None, scored=None, resume=False)
     state = EngineState({}, {}, None)
-    desk = Desk(book=opening.book, state=state, cadence=timedelta(seconds=2), clock=CLOCK)
+    positions = PositionStore(Versions(), opening.book, opening.as_of)
+    desk = Desk(positions=positions, state=state, cadence=timedelta(seconds=2), clock=CLOCK)
     mail, told = Arrivals(), set()
     for one in islice(source.rounds(), 12):
         for quote in one.quotes:

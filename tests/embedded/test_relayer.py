@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 from consumers.publisher import PublishResult
+from consumers.settled import settled_of
 from consumers.wire import Encoded, SettlementEvent, decode_settlement, encode_settlement
 from embedded.relayer import EscrowLife, Relayer
 from tests.support import FakeClock, eventually
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-USERS = ("wren-02", "robin-01", "rook-03")
+USERS = {"wren-02": Decimal(10), "robin-01": Decimal("2.5"), "rook-03": Decimal(80)}
 NEXT = {
     "EscrowDeployed": {"Approved"},
     "Approved": {"EscrowReleased", "EscrowRefunded"},
@@ -45,6 +47,15 @@ def test_payer_and_payee_are_two_accounts_of_the_book() -> None:
         assert event.amount > 0
 
 
+def test_nobody_pays_what_they_do_not_have() -> None:
+    balances = dict(USERS)
+    for event in _events("a", 2_000):
+        change = settled_of(event)
+        if change is not None:
+            balances[change.delta.user_id] += change.delta.amount
+            assert balances[change.delta.user_id] >= 0
+
+
 def test_events_survive_the_wire() -> None:
     for event in _events("a"):
         encoded = encode_settlement(event)
@@ -67,7 +78,7 @@ class Broker:
 def test_the_relayer_publishes_on_its_interval_and_stops_at_once() -> None:
     broker = Broker()
     relayer = Relayer(
-        accounts=USERS, seed=7, interval_s=0.02, publisher=broker, clock=FakeClock(NOON)
+        balances=USERS, seed=7, interval_s=0.02, publisher=broker, clock=FakeClock(NOON)
     )
     relayer.start()
     eventually(lambda: relayer.status().counters.get("events", 0) >= 3)
