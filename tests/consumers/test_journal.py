@@ -18,7 +18,8 @@ from consumers.journal import Entry, Journal, schema, work
 from consumers.journal.inbox import Inbox
 from tests.support import ROOT, FakeClock, eventually
 
-AT = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
+# near the wall clock, which says what is old enough to be forgotten
+AT = datetime.now(UTC).replace(microsecond=123456)
 PRICES = "market.prices.v1"
 
 

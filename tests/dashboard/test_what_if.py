@@ -215,7 +215,7 @@ def sheet(**changed: float) -> list[tuple[str, str, float | None]]:
 
 
 def test_only_what_was_touched_is_an_edit() -> None:
-    portfolio = sample_runtime().book.portfolio("wren-02")
+    portfolio = sample_runtime().positions.book().portfolio("wren-02")
     assert inputs.positions(portfolio, sheet()) == ()
     (edit,) = inputs.positions(portfolio, sheet(USDC=120_000.0))
     assert str(edit) == "borrow USDC = 120000"
@@ -236,13 +236,13 @@ def test_only_what_was_touched_is_an_edit() -> None:
 def test_a_row_that_cannot_be_scored_is_named(
     row: tuple[str, str, float | None], reason: str
 ) -> None:
-    portfolio = sample_runtime().book.portfolio("wren-02")
+    portfolio = sample_runtime().positions.book().portfolio("wren-02")
     with pytest.raises(FieldError, match=reason):
         inputs.positions(portfolio, [*sheet(), row])
 
 
 def test_an_empty_row_is_no_row() -> None:
-    portfolio = sample_runtime().book.portfolio("wren-02")
+    portfolio = sample_runtime().positions.book().portfolio("wren-02")
     assert inputs.positions(portfolio, [*sheet(), ("", "", None)]) == ()
 
 
