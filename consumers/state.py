@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from consumers.picture import Picture
+from consumers.stores import PositionsSnapshot
 from consumers.stores.values import PricesSnapshot, ScoresSnapshot, TestRun
 from core.margin import floor_score
 
@@ -56,6 +57,7 @@ def state_of(picture: Picture, ready: bool, reasons: tuple[str, ...]) -> dict[st
         },
         "market": _market(picture.prices, now),
         "prices": _prices(picture, now),
+        "book": _book(picture.positions, now),
         "scores": None if picture.scores is None else _scores(picture.scores, now),
         "alerts": {
             "known": len(picture.alerts.records),
@@ -121,6 +123,19 @@ def _prices(picture: Picture, now: datetime) -> dict[str, Any]:
             "tick": p.tick_id,
         }
         for asset, p in sorted(picture.prices.assets.items())
+    }
+
+
+def _book(positions: PositionsSnapshot, now: datetime) -> dict[str, Any]:
+    return {
+        "accounts": len(positions.book),
+        "as_of": _time(positions.as_of),
+        "age_s": _age(now, positions.as_of),
+        "settled": positions.settled,
+        "last_settled_at": _time(positions.last_at),
+        "settled_before_as_of": positions.before,
+        "settled_elsewhere": positions.elsewhere,
+        "overdrawn": [positions.book.users[int(row)] for row in positions.book.overdrawn[:100]],
     }
 
 

@@ -15,6 +15,7 @@ from dashboard.views import pipeline_rows
 
 if TYPE_CHECKING:
     from consumers.runtime import Runtime
+    from consumers.stores import PositionsSnapshot
 
 EVERY_S = 5.0
 ACROSS = 4  # threads in a row
@@ -150,8 +151,14 @@ def _threads(picture: Picture) -> Board:
 
 def _book(picture: Picture) -> Board:
     faults = picture.book_faults
-    scores = picture.scores
-    pairs: list[tuple[str, Cell]] = [("File", cells.mono(str(picture.settings.book)))]
+    scores, held = picture.scores, picture.positions
+    database = picture.settings.book_url is not None
+    source = "a database" if database else str(picture.settings.book)
+    pairs: list[tuple[str, Cell]] = [
+        ("Database" if database else "File", cells.mono(source)),
+        ("Positions as of", cells.age(held.as_of)),
+        ("Settled since", _settled(held)),
+    ]
     if scores is not None:
         pairs.append(("Accounts", f"{len(scores.book):,} over {len(scores.book.assets)} assets"))
         pairs.append(("Scored", cells.age(scores.at)))
@@ -168,6 +175,19 @@ def _book(picture: Picture) -> Board:
         dense=True,
         now=picture.at,
     )
+
+
+def _settled(held: "PositionsSnapshot") -> str:
+    """What escrows changed since the positions were true."""
+    parts = [plural(held.settled, "change")]
+    if held.before:
+        parts.append(f"{held.before:,} older than the positions")
+    if held.elsewhere:
+        parts.append(f"{held.elsewhere:,} of accounts not in the book")
+    short = len(held.book.overdrawn)
+    if short:
+        parts.append(f"{plural(short, 'account')} unknown until more arrives")
+    return "; ".join(parts)
 
 
 def _links() -> None:

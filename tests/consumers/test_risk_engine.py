@@ -16,7 +16,14 @@ from consumers.pubsub import PubSub
 from consumers.risk_engine import RiskEngine
 from consumers.settings import load
 from consumers.topology import ALERTS, NOTIFICATIONS, PRICES, SETTLEMENTS, provision
-from consumers.wire import Encoded, PriceTick, decode_alert, encode_price
+from consumers.wire import (
+    Encoded,
+    PriceTick,
+    SettlementEvent,
+    decode_alert,
+    encode_price,
+    encode_settlement,
+)
 from consumers.worker import WorkerState
 from core.alerts import MarginAlert
 from core.book import Book
@@ -76,19 +83,32 @@ class Room:
         engine.stop()
         journal.stop()
 
-    def prices(self, eth: str) -> None:
-        """One complete round, an hour of the market after the one before."""
+    def prices(self, eth: str, *, live: bool = False) -> None:
+        """One complete round, in a replay an hour of the market after the one before."""
         self._number += 1
-        metadata = {
-            "round": str(self._number),
-            "round_size": "2",
-            "cadence_s": "3600",
-            "replayed_from": hour(self._number).isoformat(),
-        }
+        metadata = {"round": str(self._number), "round_size": "2", "cadence_s": "3600"}
+        if not live:
+            metadata["replayed_from"] = hour(self._number).isoformat()
         for asset, price in (("ETH", eth), ("USDC", "1")):
             now = CLOCK.now()
             tick = PriceTick(asset, Decimal(price), "test", now, False, metadata, ())
             self.publisher.publish(PRICES, encode_price(tick)).result(5)
+
+    def settle(self, event: str, amount: str, log_index: int) -> None:
+        """An escrow of `long-01`, seen now."""
+        settlement = SettlementEvent(
+            event=event,
+            chain_id=1,
+            transaction_hash="0xa",
+            log_index=log_index,
+            escrow="0xe1",
+            payer="long-01",
+            payee="else-01",
+            amount=Decimal(amount),
+            block_number=1,
+            timestamp=CLOCK.now(),
+        )
+        self.publisher.publish(SETTLEMENTS, encode_settlement(settlement)).result(5)
 
     def close(self) -> None:
         while self._engines:
@@ -174,6 +194,23 @@ def test_a_broker_without_memory_is_told_again_under_the_same_ids(room: Room) ->
     room.engine(fresh_broker=True)
     eventually(lambda: len(room.told) == 2)
     assert room.told[0] == room.told[1]
+
+
+def test_what_an_escrow_takes_is_told_once_and_outlives_a_restart(room: Room) -> None:
+    engine = room.engine()
+    room.prices("100", live=True)
+    eventually(lambda: engine.statuses.get("HEALTHY") == 1)
+    for _ in range(2):  # delivered twice, counted once
+        room.settle("EscrowDeployed", "0.4", 0)  # 60 against 50
+    eventually(lambda: [a.event_type for a in room.told] == ["margin_call"])
+    eventually(lambda: _counter(engine, "settlements")() == 2)
+    room.leave()
+    again = room.engine()
+    eventually(lambda: again.statuses.get("MARGIN_CALL") == 1)
+    room.settle("EscrowRefunded", "0.4", 1)
+    eventually(lambda: len(room.told) == 2)
+    assert [a.event_type for a in room.told] == ["margin_call", "margin_recovered"]
+    assert again.statuses["HEALTHY"] == 1
 
 
 def test_what_cannot_be_read_is_quarantined_and_blocks_nothing(room: Room) -> None:

@@ -14,8 +14,16 @@ from consumers.pubsub import Publisher, PubSub
 from consumers.runtime import Runtime
 from consumers.settings import Settings, load
 from consumers.stores.values import RunState
-from consumers.topology import ALERTS, PRICES, RECEIPTS, provision
-from consumers.wire import DeliveryReceipt, Encoded, PriceTick, encode_price, encode_receipt
+from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS, provision
+from consumers.wire import (
+    DeliveryReceipt,
+    Encoded,
+    PriceTick,
+    SettlementEvent,
+    encode_price,
+    encode_receipt,
+    encode_settlement,
+)
 from core.alerts import Severity, channels_for
 from core.policy import Status
 from core.portfolio import Portfolio
@@ -49,6 +57,13 @@ class Desk:
             now = self.clock.now()
             tick = PriceTick(asset, Decimal(price), "simulated", now, False, meta, ())
             self.publisher.publish(PRICES, encode_price(tick))
+
+    def escrow(self, payer: str, amount: str) -> None:
+        """An escrow deployed now."""
+        now = self.clock.now()
+        eth = Decimal(amount)
+        event = SettlementEvent("EscrowDeployed", 1, "0xa", 0, "0xe", payer, "zoe", eth, 1, now)
+        self.publisher.publish(SETTLEMENTS, encode_settlement(event))
 
     def counts(self) -> dict[Status, int]:
         scores = self.runtime.picture().scores
@@ -102,6 +117,22 @@ def test_an_undecodable_message_is_quarantined_whole_and_nothing_waits_behind_it
     (message,) = desk.runtime.quarantine()
     assert (message.data, message.refused) == (b'{"price', "not JSON")
     eventually(lambda: desk.runtime.picture().prices.messages == 2)
+
+
+def test_an_escrow_moves_the_score_and_a_restart_remembers_it(make: Make) -> None:
+    desk = make()
+    desk.prices("4000")
+    eventually(lambda: desk.counts() == {Status.MARGIN_CALL: 1, Status.HEALTHY: 1})
+    desk.escrow("calm-01", "9.2")  # leaves 0.8 ETH, 3,200 against 3,100
+    eventually(lambda: desk.counts() == {Status.MARGIN_CALL: 1, Status.LIQUIDATION: 1})
+    transitions = desk.runtime.picture().scores.transitions  # type: ignore[union-attr]
+    assert [t.cause for t in transitions] == ["settled −9.2 ETH"]
+    desk.runtime.stop()
+    again = make()
+    positions = again.runtime.picture().positions
+    assert positions.book.portfolio("calm-01").collateral == {"ETH": Decimal("0.8")}
+    assert (positions.settled, positions.before, positions.elsewhere) == (1, 0, 0)
+    assert again.runtime.state()["book"]["settled"] == 1  # type: ignore[index]
 
 
 def test_a_restart_remembers_what_it_saw(make: Make) -> None:
