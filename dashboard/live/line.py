@@ -144,6 +144,7 @@ def _to_people(p: "Picture") -> list[Station]:
 def _to_book(p: "Picture") -> list[Station]:
     scores = p.scores
     accounts = "no account scored yet" if scores is None else plural(len(scores.book), "account")
+    settled = f", {p.positions.settled:,} settled" if p.positions.settled else ""
     faults = f", {plural(len(p.book_faults), 'row')} refused" if p.book_faults else ""
     return [
         _relayer(p),
@@ -154,7 +155,7 @@ def _to_book(p: "Picture") -> list[Station]:
             key="book",
             title="Account book",
             state="WARN" if p.book_faults else "NO_DATA" if scores is None else "OK",
-            foot=(text(accounts + faults),),
+            foot=(text(accounts + settled + faults),),
             fed_by=3,
         ),
         _control_room(p),
