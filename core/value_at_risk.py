@@ -103,10 +103,19 @@ class Contributions:
 
 def confidence_of(value: Number) -> Decimal:
     """A confidence between 0 and 1, exactly as written (0.95, not a percentage)."""
+    if type(value) is Decimal and value.is_finite():
+        return _known_level(value)
+    return _level(value)
+
+
+def _level(value: Number) -> Decimal:
     confidence = decimal_of(value, "confidence")
     if not 0 < confidence < ONE:
         raise FieldError("confidence", "must be between 0 and 1, such as 0.99")
     return confidence
+
+
+_known_level = lru_cache(maxsize=64)(_level)  # the same few are asked for again and again
 
 
 def historical(
