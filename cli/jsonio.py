@@ -39,9 +39,10 @@ class Unreadable:
 def read(path: Path | None) -> Iterator[tuple[int, object]]:
     """The inputs of a file, or of standard input for None and `-`, with the line each begins on.
 
-    Numbers are Decimals with the digits that were written. NaN, Infinity, a key given twice in one
-    object and broken JSON give `Unreadable` in the place of the input. JSON Lines are handed on as
-    they come. Raises InputError for a file that cannot be read and for no input at all.
+    Numbers are Decimals with the digits that were written, NaN and Infinity too, which the field
+    that they stand in refuses. A key given twice in one object and broken JSON give `Unreadable` in
+    the place of the input. JSON Lines are handed on as they come. Raises InputError for a file that
+    cannot be read and for no input at all.
     """
     if path is None or str(path) == "-":
         yield from _inputs(sys.stdin.buffer)
@@ -153,7 +154,7 @@ def _parse(raw: bytes) -> object:
             raw.decode("utf-8-sig"),
             parse_float=_number,
             parse_int=_number,
-            parse_constant=_refuse_constant,
+            parse_constant=Decimal,  # refused by the field that it stands in
             object_pairs_hook=_unique,
         )
     except json.JSONDecodeError as error:
@@ -170,12 +171,8 @@ def _parse(raw: bytes) -> object:
 def _number(text: str) -> Decimal:
     try:
         return Decimal(text)
-    except InvalidOperation:
-        raise InputError([f"{text[:40]} is not a number that can be computed with"]) from None
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise InputError([f"{text} is not a number"])
+    except InvalidOperation:  # an exponent beyond all bounds: no finite number either
+        return Decimal("Infinity")
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

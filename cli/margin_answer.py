@@ -13,13 +13,11 @@ from cli.margin_request import Request
 from core.contributions import contributions
 from core.exact import ONE, money
 from core.headroom import Headroom, headroom
-from core.levels import Cure, Direction, Trigger, cures, triggers
+from core.levels import Cure, Trigger, cures, triggers
 from core.margin import Assessment, Line, assess, floor_score
 from core.portfolio import Portfolio
 
 Row = dict[str, object]
-
-_SIDES = {Direction.FALLS_TO: ROUND_CEILING, Direction.RISES_TO: ROUND_FLOOR}
 
 
 def account_answer(portfolio: Portfolio, request: Request) -> Row:
@@ -61,7 +59,7 @@ def why(found: Assessment) -> list[Row]:
 
 def trigger_row(one: Trigger) -> Row:
     """A trigger price."""
-    rounding = _SIDES.get(one.direction, ROUND_HALF_EVEN)
+    rounding = ROUND_CEILING if one.good_above else ROUND_FLOOR
     return {
         "asset": one.asset,
         "target": exact(one.target),

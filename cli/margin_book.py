@@ -65,9 +65,7 @@ def _accounts(
         return loaded.portfolios, loaded.faults
     if "rows" in table:
         rows = sequence(table["rows"], "rows")
-        built = portfolios_from_rows(
-            (i, mapping(row, f"rows.{i}")) for i, row in enumerate(rows, 1)
-        )
+        built = portfolios_from_rows(enumerate(rows, 1))
         return built.portfolios, built.faults
     return request.accounts, ()
 
@@ -122,7 +120,7 @@ def _histogram(now: Valuation, table: Mapping[str, Any]) -> list[Row]:
         edges = tuple(decimal_of(raw, f"edges.{i}") for i, raw in enumerate(given))
         if sorted(set(edges)) != list(edges) or not edges:
             raise FieldError("edges", "must be percentages, each above the one before")
-    counts = now.histogram([float(edge) for edge in edges]).tolist()
+    counts = now.histogram(edges).tolist()
     bounds = [None, *map(exact, edges), None]
     return [
         {"from": low, "below": high, "accounts": count}
@@ -135,7 +133,7 @@ def _drop_curve(now: Valuation, table: Mapping[str, Any]) -> list[Row]:
     drops = shocks_of(table, "request", "drops") if "drops" in table else DROPS
     if any(not 0 <= drop < ONE for drop in drops):
         raise FieldError("drops", "must be fractions from 0 to below 1")
-    fallen = now.drop_curve([float(drop) for drop in drops]).tolist()
+    fallen = now.drop_curve(drops).tolist()
     return [
         {"drop": exact(drop), "collateral_usd_display": _cents(usd)}
         for drop, usd in zip(drops, fallen, strict=True)

@@ -1,6 +1,6 @@
 """The edits, unknowns and ladders of shocks of a what-if request, from JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from core.errors import FieldError
 from core.exact import decimal_of
 from core.policy import Policy
 from core.policy_text import length_of
-from core.portfolio import Side, symbol_of
+from core.portfolio import Side, identifier_of, symbol_of
 from core.solve import AmountOf, MoveOf, PriceOf, Unknown
 from core.what_if import (
     AddAmount,
@@ -54,12 +54,14 @@ def edit_of(value: object, at: str) -> Edit:
         entry = f"{at}.edit"
         raise FieldError(entry, f"is none of {', '.join(EDITS)}")
     edit = EDITS[kind](table, at)
+    only(table, ("edit", *FIELDS[kind]), at)
     return edit.checked(at)
 
 
 def unknown_of(value: object, at: str, policy: Policy) -> tuple[str, Unknown, Decimal]:
     """What to solve for, as written, as a value, and the score to be reached."""
     table = mapping(value, at)
+    only(table, ("for", "target", "asset", "side", "category", "betas", "pegged"), at)
     kind = table.get("for")
     target = target_of(_given(table, "target", at), f"{at}.target", policy)
     if kind == "price":
@@ -83,7 +85,16 @@ def shocks_of(table: Table, at: str, name: str = "shocks") -> tuple[Decimal, ...
     if count != int(count) or not 1 <= count <= MOST_STEPS:
         entry = f"{at}.steps"
         raise FieldError(entry, f"must be a whole number from 1 to {MOST_STEPS}")
-    return ladder(_given(table, "from", at), _given(table, "to", at), int(count))
+    low, high = (decimal_of(_given(table, key, at), f"{at}.{key}") for key in ("from", "to"))
+    return ladder(low, high, int(count))
+
+
+def only(table: Table, known: Iterable[str], at: str) -> None:
+    """FieldError for a key that means nothing here: what was meant must not be left out."""
+    strange = [key for key in table if key not in tuple(known)]
+    if strange:
+        entry = f"{at}.{strange[0]}"
+        raise FieldError(entry, f"is none of {', '.join(known)}")
 
 
 def _given(table: Table, key: str, at: str) -> Any:
@@ -115,7 +126,7 @@ def _set(table: Table, key: str, at: str) -> frozenset[str]:
 
 def _betas(table: Table, at: str, policy: Policy) -> Mapping[str, Decimal] | None:
     if table.get("category") is not None:
-        return policy.category(table["category"]).betas
+        return policy.category(identifier_of(table["category"], f"{at}.category")).betas
     given = table.get("betas")
     return None if given is None else betas_of(mapping(given, f"{at}.betas"), f"{at}.betas")
 
@@ -137,6 +148,23 @@ def _thresholds(table: Table, at: str) -> Edit:
 def _by(table: Table, at: str) -> timedelta:
     return length_of(f"{at}.by", _given(table, "by", at))
 
+
+FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "set_amount": ("side", "asset", "amount"),
+        "add_amount": ("side", "asset", "amount"),
+        "set_price": ("asset", "price"),
+        "shock": ("asset", "fraction"),
+        "shock_all": ("fraction", "pegged"),
+        "group_shock": ("fraction", "betas"),
+        "set_category": ("category",),
+        "set_weight": ("asset", "weight"),
+        "set_thresholds": ("thresholds",),
+        "outage": ("assets",),
+        "delay": ("by", "assets"),
+    }
+)
+"""What an edit may carry beside its name."""
 
 EDITS: Mapping[str, Callable[[Table, str], Edit]] = MappingProxyType(
     {

@@ -17,6 +17,11 @@ from core.portfolio import Portfolio, PricePoint, PriceSnapshot, Side, symbol_of
 
 ACCOUNT = ("user_id", "collateral", "borrow", "weights", "category", "hedges", "cash")
 """What an account may carry, for any of the margin commands."""
+ALIASES: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("debt", "debts", "loan", "loans", "liabilities", "owed"), "borrow")
+    | dict.fromkeys(("deposit", "deposits", "assets", "supply"), "collateral")
+)
+"""Words of others for what is called otherwise here: left alone, a debt would not count."""
 GIVEN_AT = datetime(1970, 1, 1, tzinfo=UTC)
 """A request's prices are of one unnamed instant."""
 
@@ -127,9 +132,19 @@ def slips(table: Mapping[str, Any], known: Iterable[str], at: str = "") -> list[
     names = tuple(known)
     found = []
     for key in table:
-        near = [] if key in names else get_close_matches(key, names, 1, 0.8)
-        found += [f"{at}{key}: is not known here, did you mean {near[0]}?"] if near else []
+        near = None if key in names else _meant(key, names)
+        found += [f"{at}{key}: is not known here, did you mean {near}?"] if near else []
     return found
+
+
+def _meant(key: str, names: Sequence[str]) -> str | None:
+    """The known name that a key is another word for, begins, or nearly is; None for none."""
+    folded = key.casefold()
+    if ALIASES.get(folded) in names:
+        return ALIASES[folded]
+    begun = [name for name in names if len(folded) >= 4 and name.startswith(folded)]
+    near = begun or get_close_matches(folded, names, 1, 0.8)
+    return near[0] if near else None
 
 
 def prices_of(value: object, field: str) -> PriceSnapshot:

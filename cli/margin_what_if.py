@@ -6,9 +6,9 @@ from typing import Any
 
 from cli.jsonio import exact
 from cli.margin_answer import Row, account_answer, spelled
-from cli.margin_edits import scenario_of, shocks_of, unknown_of
+from cli.margin_edits import only, scenario_of, shocks_of, unknown_of
 from cli.margin_request import Faults, Request, mapping, request_of, sequence, symbols_of
-from core.bands import STATUS_ORDER
+from core.bands import RECHECK, STATUS_ORDER
 from core.curve import CurvePoint, curve
 from core.edits import GroupShock, SetAmount, SetPrice, ShockAll
 from core.errors import FieldError
@@ -164,6 +164,7 @@ def _judged(after: Assessment | None) -> Row:
 
 
 def _curve(portfolio: Portfolio, request: Request, table: Mapping[str, Any]) -> list[Row]:
+    only(table, ("asset", "pegged", "shocks", "from", "to", "steps"), "curve")
     [asset] = symbols_of([table["asset"]], "curve.asset") if "asset" in table else [None]
     pegged = frozenset(symbols_of(table.get("pegged", []), "curve.pegged"))
     shocks = shocks_of(table, "curve")
@@ -183,6 +184,7 @@ def _point(point: CurvePoint, asset: str | None) -> Row:
 
 
 def _grid(portfolio: Portfolio, request: Request, table: Mapping[str, Any]) -> Row:
+    only(table, ("assets", "shocks", "shocks_b", "from", "to", "steps"), "grid")
     assets = symbols_of(table.get("assets", []), "grid.assets")
     if len(assets) != 2:
         raise FieldError("grid.assets", "must be two assets")
@@ -200,7 +202,14 @@ def _cells(found: Grid) -> Row:
         "shocks_b": [exact(shock) for shock in found.shocks_b],
         "status": [[STATUS_ORDER[code].value for code in row] for row in found.status],
         "score_display": [
-            [None if cell != cell else floor_score(Decimal(cell)) for cell in row.tolist()]
+            [None if cell != cell else _floored(cell) for cell in row.tolist()]
             for row in found.score
         ],
     }
+
+
+def _floored(score: float) -> str:
+    """Two decimals, down; a float that is a hair under two decimals is meant to be them."""
+    near = Decimal(score).quantize(Decimal("0.01"))
+    hair = RECHECK * max(1.0, abs(score))
+    return floor_score(near if abs(float(near) - score) <= hair else Decimal(score))

@@ -31,6 +31,16 @@ STATUS_ORDER: tuple[Status, ...] = (
 CODE = {status: code for code, status in enumerate(STATUS_ORDER)}
 RECHECK = 1e-9
 _COARSE = 1e-6  # float32 is off by less than 1.2e-7, relative
+_WIDEST = 1e37
+
+
+def _coarse(bound: float) -> tuple[np.float32, np.float32]:
+    """Edges around a bound in float32; for one that float32 cannot hold, edges that settle nothing:
+    every score is above the first, none above the second."""
+    if abs(bound) > _WIDEST:
+        return np.float32(-np.inf), np.float32(np.nan)
+    reach = _COARSE * max(1.0, abs(bound))
+    return np.float32(bound - reach), np.float32(bound + reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +65,7 @@ class Bands:
         width = [2 * RECHECK * max(1.0, abs(bound)) for bound in at]
         below = tuple(bound - w for bound, w in zip(at, width, strict=True))
         above = tuple(bound + w for bound, w in zip(at, width, strict=True))
-        reach = [_COARSE * max(1.0, abs(bound)) for bound in at]
-        coarse = tuple(
-            (np.float32(bound - r), np.float32(bound + r))
-            for bound, r in zip(at, reach, strict=True)
-        )
-        return cls(exact, at, below, above, coarse)
+        return cls(exact, at, below, above, tuple(map(_coarse, at)))
 
     def decide(self, collateral: Floats, borrow: Floats, score: Floats, status: Codes) -> Indices:
         """Fill `score` (percent) and `status` (a band's code) from C and B of any one shape.

@@ -63,7 +63,7 @@ def decimal_of(value: Number, field: str) -> Decimal:
         raise FieldError(field, "must be a finite number")
     if not number:
         return ZERO  # whatever exponent it was written with
-    if not SMALLEST <= abs(number) <= LARGEST:
+    if not SMALLEST <= number.copy_abs() <= LARGEST:  # abs() would round
         raise FieldError(field, "must be zero or of a size between 1e-40 and 1e40")
     return number if len(number.as_tuple().digits) <= MOST_DIGITS else _shortened(number, field)
 

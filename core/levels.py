@@ -6,7 +6,7 @@ back into the assessment lands on the threshold or on its good side.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from enum import StrEnum
 from types import MappingProxyType
@@ -47,13 +47,15 @@ class Move:
 class Trigger:
     """The price of one asset, all others unmoved, at which the score is `target` percent.
 
-    `price` is in USD, None for NEVER and ALWAYS_BELOW.
+    `price` is in USD, None for NEVER and ALWAYS_BELOW. `good_above` says on which side of it the
+    account is at or above the target.
     """
 
     asset: str
     target: Decimal
     price: Decimal | None
     direction: Direction
+    good_above: bool = field(default=True, compare=False)
 
 
 class CureKind(StrEnum):
@@ -96,13 +98,15 @@ def trigger_price(assessment: Assessment, asset: str, target: Decimal) -> Trigge
             elif line.counted_usd is not None:
                 rest += line.counted_usd * (ONE if line.side is Side.COLLATERAL else -k)
     holds = _shortfall(assessment, target) <= 0
-    price = quotient(-rest, slope, up=slope > 0) if slope else ZERO
+    # copy_negate: a plain minus would round to the digits of the context outside
+    price = quotient(rest.copy_negate(), slope, up=slope > 0) if slope else ZERO
     if price <= 0:
         above = slope > 0 or (not slope and holds)
         return Trigger(asset, target, None, Direction.NEVER if above else Direction.ALWAYS_BELOW)
     if not holds:
-        return Trigger(asset, target, price, Direction.RECOVERS_AT)
-    return Trigger(asset, target, price, Direction.FALLS_TO if slope > 0 else Direction.RISES_TO)
+        return Trigger(asset, target, price, Direction.RECOVERS_AT, slope > 0)
+    direction = Direction.FALLS_TO if slope > 0 else Direction.RISES_TO
+    return Trigger(asset, target, price, direction, slope > 0)
 
 
 def triggers(assessment: Assessment, targets: Iterable[Decimal]) -> tuple[Trigger, ...]:

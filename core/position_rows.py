@@ -26,7 +26,7 @@ class FromRows:
     faults: tuple[str, ...]
 
 
-def portfolios_from_rows(rows: Iterable[tuple[int, Row]]) -> FromRows:
+def portfolios_from_rows(rows: Iterable[tuple[int, object]]) -> FromRows:
     """Build accounts from numbered rows of `user_id`, `side`, `asset`, `amount`.
 
     Texts are stripped, symbols and sides folded. An account with a faulty row is left out whole:
@@ -36,6 +36,9 @@ def portfolios_from_rows(rows: Iterable[tuple[int, Row]]) -> FromRows:
     faults: list[str] = []
     spoilt: set[str] = set()
     for number, row in rows:
+        if not isinstance(row, Mapping):
+            faults.append(f"row {number}: is not an object of {', '.join(COLUMNS)}")
+            continue
         try:
             _add(accounts, row)
         except FieldError as error:

@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 from math import erfc, exp, isfinite, log, pi, sqrt
 
 from core.errors import FieldError
-from core.exact import CONTEXT, ONE, ZERO, quotient
+from core.exact import CONTEXT, HUNDRED, ONE, ZERO, Number, decimal_of, quotient
 from core.margin import Assessment
 from core.policy import Policy, Status, coverage
 from core.portfolio import Side
@@ -79,18 +79,22 @@ def ratio_volatility(
 
 
 def years_to_threshold(
-    assessment: Assessment, target: Decimal, *, borrow_rate: Decimal, supply_rate: Decimal
+    assessment: Assessment, target: Decimal, *, borrow_rate: Number, supply_rate: Number
 ) -> Decimal | None:
     """When interest alone takes the score to `target` percent: `ln((C/B)/k) / (r_b - r_s)` years.
 
     Rates are yearly, continuously compounded fractions. From above it falls there, from below it
     recovers; None when it never does, and for an account without a score or without collateral.
+    Raises FieldError for a rate that is no number and a target that is not above -100.
     """
+    earned, paid = decimal_of(supply_rate, "supply_rate"), decimal_of(borrow_rate, "borrow_rate")
+    if decimal_of(target, "target") <= -HUNDRED:
+        raise FieldError("target", "must be above -100")
     if assessment.score is None or not assessment.collateral_usd:
         return None
     ratio, k = _ratio_and_coverage(assessment, target)
     with localcontext(CONTEXT) as context:
-        speed = borrow_rate - supply_rate
+        speed = paid - earned
         context.prec = _DIGITS
         way = (ratio / k).ln()
         if not way:
@@ -120,8 +124,11 @@ def move_within(volatility: float, age_s: float, z: float = 3.0) -> Decimal:
     """How far a price may have moved in `age_s` seconds: `z * vol * sqrt(age)`, below 1.
 
     `volatility` is yearly, of a market that never closes (365 days). Ages below zero, of clocks
-    that disagree, count as their size.
+    that disagree, count as their size. Raises FieldError for what is no finite number.
     """
+    for name, value in (("volatility", volatility), ("age_s", age_s), ("z", z)):
+        if not isfinite(value):
+            raise FieldError(name, "must be a finite number")
     spread = z * volatility * sqrt(abs(age_s) / (365 * 86400))
     return Decimal(repr(min(spread, 1 - 1e-9)))
 

@@ -39,6 +39,7 @@ _VERSION = "1"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST = 20_000
+_LONGEST_DELAY = timedelta(days=36_500)
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -104,7 +105,7 @@ def scenario_from_text(text: str) -> tuple[Scenario, PriceBase | None]:
     for part in parts:
         letter, fields = part[:1], part[1:].split("x")
         if letter == "z":
-            as_of = _EPOCH + timedelta(microseconds=int(_whole(fields)))
+            as_of = _instant(_whole(fields))
         elif letter == "q":
             asset, price = _fields(fields, 2)
             prices[_symbol(asset)] = _decimal(price)
@@ -191,8 +192,17 @@ def _outage(fields: list[str]) -> Edit:
 
 def _delay(fields: list[str]) -> Edit:
     with localcontext(CONTEXT):
-        micro = int(_decimal(fields[0]).scaleb(6))
-    return Delay(timedelta(microseconds=micro), frozenset(map(_symbol, fields[1:])))
+        micro = _decimal(fields[0]).scaleb(6)
+    if not 0 <= micro <= _LONGEST_DELAY // _MICROSECOND:
+        raise FieldError("scenario", "its delay is not one")
+    return Delay(timedelta(microseconds=int(micro)), frozenset(map(_symbol, fields[1:])))
+
+
+def _instant(micro: str) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=int(micro))
+    except OverflowError:
+        raise FieldError("scenario", "its time is not one") from None
 
 
 _READERS: Mapping[str, Callable[[list[str]], Edit]] = MappingProxyType(
@@ -248,7 +258,7 @@ def _whole(fields: list[str]) -> str:
 
 def _check(body: str) -> str:
     """Thirty-two bits over the text, in base 36."""
-    rest, letters = zlib.crc32(body.encode()), ""
+    rest, letters = zlib.crc32(body.encode(errors="replace")), ""
     while rest or not letters:
         rest, digit = divmod(rest, 36)
         letters = _LETTERS[digit] + letters

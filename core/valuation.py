@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bands import CODE, STATUS_ORDER, Codes, Floats, Indices
+from core.bands import CODE, RECHECK, STATUS_ORDER, Codes, Floats, Indices
 from core.errors import CoreError
+from core.exact import CONTEXT, ONE, Number
 from core.margin import Assessment
 from core.policy import Status, coverage
 from core.portfolio import PriceSnapshot
@@ -79,46 +81,75 @@ class Valuation:
         needed = self._by_status(call, call, warning, healthy)
         return self._room(needed)
 
-    def drop_curve(self, drops: Sequence[float]) -> Floats:
+    def drop_curve(self, drops: Sequence[Number]) -> Floats:
         """Collateral, at present prices, of the accounts in LIQUIDATION after each uniform fall.
 
         A fall is a fraction of all collateral prices (0.2: 20 percent); at 0 the curve stands at
         what is in LIQUIDATION now. UNKNOWN accounts are not in it.
         """
-        call = float(coverage(self.book.policy.margin_call))
-        room = self._room(self._by_status(call, call, call, call))
+        room = self._liquidation_room()
         scored = np.flatnonzero(~np.isnan(self.score))
         order = scored[np.argsort(room[scored])]
-        fallen = np.concatenate(([0.0], np.cumsum(self.collateral[order])))
-        found: Floats = fallen[np.searchsorted(room[order], np.asarray(drops, float), "left")]
+        sorted_room, summed = room[order], np.cumsum(self.collateral[order])
+        found = np.empty(len(drops))
+        for i, drop in enumerate(map(exactly, drops)):
+            low, high = np.searchsorted(sorted_room, _around(drop))
+            found[i] = summed[low - 1] if low else 0.0
+            near = [row for row in order[low:high] if self._falls(int(row), drop)]
+            found[i] += self.collateral[near].sum()
         return found
 
-    def fallen_after(self, drop: float) -> Indices:
+    def fallen_after(self, drop: Number) -> Indices:
         """The rows in LIQUIDATION after a uniform fall of all collateral prices; a rise if < 0.
 
-        At 0 those that are in it now, by their exact status.
+        Those that floats cannot place are decided exactly.
         """
-        if not drop:
+        fraction = exactly(drop)
+        if not fraction:
             return np.flatnonzero(self.status == _LIQUIDATION)
-        call = float(coverage(self.book.policy.margin_call))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            room = 1.0 - call * self.borrow / self.collateral
-        return np.flatnonzero((room < drop) & ~np.isnan(self.score))
+        room, (low, high) = self._liquidation_room(), _around(fraction)
+        room[np.isnan(self.score)] = np.nan
+        fallen = room < low
+        for row in np.flatnonzero((room >= low) & (room <= high)):
+            fallen[row] = self._falls(int(row), fraction)
+        return np.flatnonzero(fallen)
 
-    def histogram(self, edges: Sequence[float]) -> NDArray[np.intp]:
+    def histogram(self, edges: Sequence[Number]) -> NDArray[np.intp]:
         """Scored accounts per bin of score: below the first edge, [edge, next), from the last on.
 
-        One more bin than edges, so that the counts add up to all scored accounts.
+        One more bin than edges, so that the counts add up to all scored accounts. An account that
+        floats cannot place is put by its exact score.
         """
-        scores = self.score[~np.isnan(self.score)]
-        bins = np.searchsorted(np.asarray(edges, float), scores, "right")
-        return np.bincount(bins, minlength=len(edges) + 1)
+        scored = np.flatnonzero(~np.isnan(self.score))
+        bounds, scores = [exactly(edge) for edge in edges], self.score[scored]
+        at = np.array([float(bound) for bound in bounds])
+        reach = 2 * RECHECK * np.maximum(1.0, np.abs(at))
+        bins = np.searchsorted(at - reach, scores, "right")
+        surely = np.searchsorted(at + reach, scores, "right")
+        for place in np.flatnonzero(bins != surely):
+            exact = self.assess(self.book.users[scored[place]]).score
+            bins[place] = sum(exact is not None and exact >= bound for bound in bounds)
+        return np.bincount(bins, minlength=len(bounds) + 1)
 
     def movers(self, other: "Valuation") -> Indices:
         """The rows whose status differs between two valuations of the same accounts."""
         if self.book is not other.book and self.book.users != other.book.users:
             raise CoreError("movers: the two valuations are of different accounts")
         return np.flatnonzero(self.status != other.status)
+
+    def _liquidation_room(self) -> Floats:
+        """`1 - k*B/C` to LIQUIDATION; 0 is not below it where the status says so."""
+        call = float(coverage(self.book.policy.margin_call))
+        return self._room(self._by_status(call, call, call, call))
+
+    def _falls(self, row: int, drop: Decimal) -> bool:
+        """Whether an account is in LIQUIDATION after the fall: `(1 - drop)*C < k*B`, exactly."""
+        found = self.assess(self.book.users[row])
+        if found.collateral_usd is None or found.borrow_usd is None:
+            return False
+        with localcontext(CONTEXT):
+            left = (ONE - drop) * found.collateral_usd
+            return left < coverage(self.book.policy.margin_call) * found.borrow_usd
 
     def _by_status(self, liquidation: float, call: float, warning: float, healthy: float) -> Floats:
         values = np.array([liquidation, call, warning, healthy, np.nan, np.nan])
@@ -130,6 +161,18 @@ class Valuation:
             room = 1.0 - coverages * self.borrow / self.collateral
         fallen = self.status == _LIQUIDATION
         return np.where(fallen, np.minimum(room, -np.finfo(float).tiny), np.maximum(room, 0.0))
+
+
+def exactly(number: Number) -> Decimal:
+    """A bound as it was written; a float means its shortest spelling."""
+    return number if isinstance(number, Decimal) else Decimal(str(number))
+
+
+def _around(drop: Decimal) -> tuple[float, float]:
+    """The band of room in which floats do not know on which side of a drop an account is."""
+    at = float(drop)
+    reach = 2 * RECHECK * max(1.0, abs(1.0 - at))
+    return at - reach, at + reach
 
 
 def _smallest(values: Floats, count: int) -> Indices:

@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
+
+from embedded.signals import stop_on_signals
 
 PR_SET_PDEATHSIG = 1
 LOOK_S = 0.5
@@ -35,8 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _watch(parent: int, command: list[str]) -> int:
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = stop_on_signals()
     child = subprocess.Popen(command)  # noqa: S603 - our own parent's command
     while child.poll() is None:
         if stop.wait(LOOK_S) or os.getppid() != parent:

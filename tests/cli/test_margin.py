@@ -258,6 +258,17 @@ def test_every_edit_reaches_the_assessment(edit: dict, status: str) -> None:
         ({"edits": [SHOCK, {**SHOCK, "fraction": -1}]}, "edits.1.fraction"),
         ({"edits": [{"edit": "shock", "asset": "ETH"}]}, "edits.0.fraction"),
         ({"edits": [{**SHOCK, "edit": "set_amount"}]}, "edits.0.side"),
+        ({"edits": [{"edit": "outage", "asset": "BTC"}]}, "edits.0.asset"),
+        ({"edits": [{"edit": "delay", "by": "1 h", "asset": "BTC"}]}, "edits.0.asset"),
+        ({"edits": [{**SHOCK, "edit": "shock", "peged": ["USDC"]}]}, "edits.0.peged"),
+        ({"curve": {"assets": ["ETH"], "shocks": [0]}}, "curve.assets"),
+        ({"curve": {"from": "x", "to": 1, "steps": 2}}, "curve.from"),
+        ({"solve": [{"for": "drop", "category": ["x"], "target": 15}]}, "solve.0.category"),
+        ({"scenario": "\ud800~yabc"}, "scenario"),
+        ({"scenario": "1~z-99999999999999999~yazfzjt"}, "scenario"),
+        ({"scenario": "1~d1e40~ynr2ne8"}, "scenario"),
+        ({"prices": {**PRICES, "BTC": float("nan")}}, "prices.BTC"),
+        ({"prices": {**PRICES, "BTC": float("inf")}}, "prices.BTC"),
         ({"solve": [{"for": "luck", "target": 1}]}, "solve.0.for"),
         ({"solve": [{"for": "price", "asset": "ETH", "target": "UNKNOWN"}]}, "solve.0.target"),
         ({"curve": {"from": 0, "to": 1, "steps": "1.5"}}, "curve.steps"),
@@ -324,3 +335,35 @@ def test_of_a_book_in_a_file_what_can_be_read_is_answered(tmp_path: Path) -> Non
     )
     code, answers, faults = run("book", {"prices": PRICES}, arguments=["--positions", "none.csv"])
     assert (code, answers, len(faults)) == (2, [], 1)
+
+
+@pytest.mark.parametrize("word", ["debt", "debts", "BORROW", "Borrows", "loans"])
+def test_another_word_for_a_debt_is_refused_and_never_left_out(word: str) -> None:
+    asked = {**ASK, "accounts": [{"user_id": "ann", "collateral": {"ETH": 1}, word: {"USDC": 1}}]}
+    code, answers, faults = run("assess", asked)
+    assert (code, answers) == (2, [])
+    assert faults == [f"line 1: accounts.0.{word}: is not known here, did you mean borrow?"]
+
+
+def test_a_row_that_is_no_object_is_named_and_the_others_are_loaded() -> None:
+    row = {"user_id": "a", "side": "collateral", "asset": "ETH", "amount": "1"}
+    code, (found,), faults = run("book", {"prices": {"ETH": 1}, "rows": [row, "zz"]})
+    assert (code, found["size"], found["faults"]) == (2, 1, faults)
+    assert faults == ["row 2: is not an object of user_id, side, asset, amount"]
+
+
+def test_a_number_just_out_of_range_is_refused_by_its_field() -> None:
+    over = "1" + "0" * 40 + ".0000000001"
+    code, answers, faults = run("assess", {**ASK, "prices": {**PRICES, "ETH": over}})
+    assert (code, answers) == (2, [])
+    assert faults[0].startswith("line 1: prices.ETH: ")
+
+
+def test_the_price_shown_for_a_recovery_has_recovered() -> None:
+    ask = {
+        "prices": {"SOL": "50", "USDC": "1"},
+        "accounts": [{"user_id": "ann", "collateral": {"USDC": "100"}, "borrow": {"SOL": "1.7"}}],
+    }
+    for trigger in account(ask)["triggers"]:
+        if trigger["direction"] == "recovers_at" and trigger["asset"] == "SOL":
+            assert Decimal(trigger["price_display"]) <= Decimal(trigger["price"])

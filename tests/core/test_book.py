@@ -208,6 +208,42 @@ def test_the_drop_curve_starts_at_what_is_fallen_now_and_counts_present_prices()
     assert list(curve) == [100.0, 215.0, 215.0, 445.0]
 
 
+def test_an_account_exactly_at_the_end_of_a_fall_is_not_fallen() -> None:
+    # 0.9 * C is 1.15 * B to the last digit, for amounts that floats cannot hold
+    units = [n * Decimal("0.0142857") for n in range(1, 200)]
+    book = Book.from_portfolios(
+        [Portfolio.of(f"u{n}", {"USDT": 23 * n}, {"USDC": 18 * n}) for n in units], POLICY
+    )
+    valuation = book.revalue(snapshot({"USDT": 1, "USDC": 1}))
+    assert list(valuation.drop_curve(["0.1"])) == [0.0]
+    assert len(valuation.fallen_after("0.1")) == 0
+    hair = Decimal("0.1000000000000000000000001")
+    assert list(valuation.drop_curve([hair])) == [pytest.approx(valuation.collateral.sum())]
+    assert len(valuation.fallen_after(hair)) == len(book)
+
+
+def test_an_account_exactly_on_an_edge_is_in_the_bin_above() -> None:
+    book = Book.from_portfolios(
+        [
+            Portfolio.of(f"u{n}", {"USDT": Decimal(n) * 7 / 4}, {"USDC": n})
+            for n in map(Decimal, (f"0.{i:03}" for i in range(1, 200)))
+        ],
+        POLICY,
+    )
+    valuation = book.revalue(snapshot({"USDT": "0.1", "USDC": "0.1"}))
+    assert list(valuation.histogram([50, 75, 100])) == [0, 0, 199, 0]
+    assert list(valuation.histogram(["75", "75.0000000000000000001"])) == [0, 199, 0]
+
+
+def test_thresholds_that_float32_cannot_hold_are_decided_all_the_same() -> None:
+    policy = Policy(healthy=Decimal("1e39"), warning=Decimal("1e30"), margin_call=Decimal(5))
+    book = Book.from_portfolios([Portfolio.of("ann", {"USDT": "1e35"}, {"USDC": "0.001"})], policy)
+    valuation = book.revalue(snapshot({"USDT": 1, "USDC": 1}))
+    assert valuation.counts()[Status.HEALTHY] == 1
+    slim = Book.from_portfolios([Portfolio.of("ann", {"USDT": "1e35"}, {"USDC": 1})], policy)
+    assert slim.revalue(snapshot({"USDT": 1, "USDC": 1})).counts()[Status.WARNING] == 1
+
+
 def test_the_histogram_holds_every_scored_account() -> None:
     valuation = valued((1, 100), ("1.15", 100), ("1.3", 100), ("1.5", 100), (9, 0))
     assert list(valuation.histogram([15, 30, 50])) == [1, 1, 1, 1]

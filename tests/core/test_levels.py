@@ -172,6 +172,28 @@ def test_a_trigger_put_back_gives_the_threshold(
         assert over.score < target
 
 
+long_numbers = st.builds(
+    lambda digits, places: Decimal(digits).scaleb(-places),
+    st.integers(10**40, 10**45),
+    st.integers(39, 41),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(long_numbers, min_size=4, max_size=4), st.sampled_from(POLICY.thresholds()))
+def test_a_trigger_of_many_digits_put_back_is_on_the_good_side(
+    numbers: list[Decimal], target: Decimal
+) -> None:
+    held, owed, eth, usdc = numbers
+    prices = snapshot({"ETH": eth, "USDC": usdc})
+    portfolio = Portfolio.of("ann", {"ETH": held}, {"USDC": owed})
+    for found in triggers(assess(portfolio, prices, POLICY), [target]):
+        assert found.price is not None
+        there = assess(portfolio, at_price(prices, found.asset, found.price), POLICY)
+        assert there.score is not None
+        assert 0 <= there.score - target < Decimal("1e-30")
+
+
 def moves_up(portfolio: Portfolio, asset: str, target: Decimal) -> bool:
     """Whether a higher price of the asset is good for the account, seen from the target."""
     weight = POLICY.weight_of(portfolio, asset)
