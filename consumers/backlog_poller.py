@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
+import structlog
+
 from consumers.clock import Clock
 from consumers.errors import MonitoringError
 from consumers.monitoring import BacklogSample
 from consumers.stores import BacklogStore
+
+log = structlog.get_logger(__name__)
 
 
 class Source(Protocol):
@@ -48,4 +52,7 @@ class BacklogPoller:
                 self._store.apply(samples, self._clock.now())
             except MonitoringError as error:
                 self._store.fail(str(error), self._clock.now())
+            except Exception as error:  # figures that stand still without a word would look well
+                log.exception("backlog_poll_failed")
+                self._store.fail(f"{type(error).__name__}: {error}", self._clock.now())
             self._stop.wait(self._period.total_seconds())

@@ -22,6 +22,7 @@ from consumers.errors import (
     DeniedError,
     InvalidRequestError,
     NotFoundError,
+    PubSubError,
 )
 from consumers.stream import Incoming, Stream
 from consumers.subscription import SubscriptionSpec
@@ -88,6 +89,9 @@ class Broker(Protocol):
     def ensure_subscription(self, spec: SubscriptionSpec) -> bool:
         """Create the subscription unless it exists."""
 
+    def delete_subscription(self, name: str) -> None:
+        """Delete it with all that waits in it."""
+
     def connectivity(self) -> ChannelStatus:
         """Whether the broker is reached."""
 
@@ -98,7 +102,7 @@ class Feed:
     `handle` acks or nacks each message, later if it likes; if it raises, the message is nacked.
     `cadence`: how often messages are expected, None if they come when they come. `recreate`: the
     feed's own ephemeral subscription, created when it does not exist; a production subscription is
-    never created silently, for that would hide a loss.
+    never created silently, for that would hide a loss. `delete`: it goes when the feed is stopped.
 
     `_lock` guards the figures of the status. The supervisor's thread alone opens and closes.
     """
@@ -114,6 +118,7 @@ class Feed:
         clock: Clock,
         cadence: timedelta | None,
         recreate: SubscriptionSpec | None = None,
+        delete: bool = False,
         max_messages: int = 1_000,
     ) -> None:
         self._pubsub = pubsub
@@ -125,6 +130,7 @@ class Feed:
         self._silent_s = None if cadence is None else SILENT_AFTER * cadence.total_seconds()
         self._reopen_s = max(REOPEN_AFTER, 10 * (cadence or timedelta())).total_seconds()
         self._recreate = recreate
+        self._delete = delete and recreate is not None
         self._max_messages = max_messages
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -197,8 +203,21 @@ class Feed:
                 self._note(error)
                 self._stop.wait(_pause(failures))
                 failures += 1
+        if self._delete:
+            self._remove()
         with self._lock:
             self._turn(FeedState.STOPPED)
+
+    def _remove(self) -> None:
+        """What cannot be deleted expires by itself."""
+        if not self._pubsub.connectivity().connected:
+            return
+        try:
+            self._pubsub.delete_subscription(self._subscription)
+        except NotFoundError:
+            return
+        except PubSubError as error:
+            log.warning("subscription_not_deleted", feed=self._name, error=str(error))
 
     def _once(self) -> Exception | None:
         """One stream from its opening to its end; None: open the next one at once."""

@@ -89,7 +89,7 @@ class Intake:
         self, incoming: Incoming, received: Received, value: Value, key: str, *, new: bool
     ) -> None:
         incoming.ack()
-        self._stores.ring.add(_message(incoming, received, key, None))
+        self._stores.ring.add(_message(incoming, received, key, None), new=new)
         self.apply(value, received, new=new)
 
     def apply(self, value: Value, received: Received, *, new: bool = True) -> None:

@@ -63,7 +63,7 @@ class Notifier:
         self._sinks = Sinks(
             settings=settings,
             clock=clock,
-            notifier=f"{NAME}-{settings.replica}",
+            notifier=f"{NAME}-{settings.replica_name}",
             channels=channels,
         )
         self._outbox = Outbox(topic=RECEIPTS, journal=journal, publisher=publisher, clock=clock)

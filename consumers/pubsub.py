@@ -186,11 +186,17 @@ class PubSub:
             future, leases, lambda error: self._translated(error, "subscription", subscription)
         )
 
-    def ensure_topic(self, name: str) -> bool:
-        """Create the topic unless it exists; whether it was created."""
+    def ensure_topic(self, name: str, retention: timedelta | None = None) -> bool:
+        """Create the topic unless it exists, however it is set; whether it was created.
+
+        `retention`: how far back a subscription may seek in it.
+        """
+        request: dict[str, object] = {"name": self._topic(name)}
+        if retention is not None:
+            request["message_retention_duration"] = retention
         with self._errors("topic", name):
             try:
-                self._topics.create_topic(name=self._topic(name), retry=None, timeout=CALL_S)
+                self._topics.create_topic(request=request, retry=None, timeout=CALL_S)
             except api.AlreadyExists:
                 return False
         return True

@@ -40,7 +40,6 @@ from core.margin import Assessment
 from core.policy import Policy
 
 FRESH_S = 0.1  # a picture is shared by everybody who asks within this time
-PREFIX = "control-room"
 log = structlog.get_logger(__name__)
 
 
@@ -55,6 +54,7 @@ class Runtime:
         self.clock = clock or SystemClock()
         self.policy: Policy = settings.policy
         self.started_at = self.clock.now()
+        self.replica = settings.replica_name
         loaded = load_positions(settings)
         self.book_faults = loaded.faults
         self.versions = Versions()
@@ -65,8 +65,8 @@ class Runtime:
         self.escrows = EscrowStore(self.versions)
         self.backlogs = BacklogStore(self.versions)
         self.runs = RunStore(self.versions)
-        self.ring = MessageRing()
-        self.pubsub = PubSub(settings.project, settings.emulator_host)
+        self.ring = MessageRing(self.started_at)
+        self.pubsub = PubSub(settings.project, settings.emulator_host, self.clock)
         self.journal = Journal(
             settings.data_dir / "control-room.db",
             self.clock,
@@ -110,16 +110,19 @@ class Runtime:
         self._pictured = 0.0
 
     def _feed(self, topic: str) -> Feed:
-        spec = ephemeral(PREFIX, topic, self.settings.replica)
+        name = NAMES[topic]
+        mine = ephemeral(name, topic, self.replica)
+        given = self.settings.own_subscriptions.get(name)
         return Feed(
             pubsub=self.pubsub,
-            name=NAMES[topic],
+            name=name,
             topic=topic,
-            subscription=spec.name,
+            subscription=given or mine.name,
             handle=self.intake.handle,
             clock=self.clock,
             cadence=self.settings.cadence if topic == PRICES else None,
-            recreate=spec,
+            recreate=None if given else mine,
+            delete=True,
         )
 
     def start(self) -> None:

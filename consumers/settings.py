@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from consumers import replica
 from consumers.policy_source import load_policy
 from core.errors import PolicyError
 from core.policy import Policy, Status
@@ -59,7 +60,8 @@ class Settings(BaseSettings):
     book_query: str = Field(POSITIONS, min_length=1, alias="FUSION_BOOK_QUERY")
     book_as_of: AwareDatetime | None = Field(None, alias="FUSION_BOOK_AS_OF")
     policy_path: Path | None = Field(None, alias="FUSION_POLICY")
-    replica: str = Field("a1", pattern=r"^[a-z0-9]{1,12}$", alias="FUSION_REPLICA")
+    replica: str | None = Field(None, pattern=r"^[a-z0-9]{1,12}$", alias="FUSION_REPLICA")
+    subscriptions: str = Field("", alias="FUSION_SUBSCRIPTIONS")
 
     price_interval_s: float = Field(2.0, ge=0.05, le=3600, alias="FUSION_PRICE_INTERVAL_S")
     price_cadence_s: float | None = Field(None, ge=0.05, le=86400, alias="FUSION_PRICE_CADENCE_S")
@@ -119,6 +121,19 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("price_subscription", "alert_subscription")
+    @classmethod
+    def _not_a_control_rooms(cls, value: str) -> str:
+        if value.startswith(replica.OWN_PREFIX):
+            raise ValueError("belongs to a control room: a worker would take its messages away")
+        return value
+
+    @field_validator("subscriptions")
+    @classmethod
+    def _own_subscriptions(cls, value: str) -> str:
+        replica.given(value)
+        return value
+
     @field_validator("host")
     @classmethod
     def _loopback_only(cls, value: str) -> str:
@@ -127,6 +142,16 @@ class Settings(BaseSettings):
                 "must be loopback (127.0.0.1, ::1 or localhost): there is no sign-in yet"
             )
         return value
+
+    @property
+    def replica_name(self) -> str:
+        """What tells this process apart from its like; made once for each data directory."""
+        return self.replica or replica.named(self.data_dir)
+
+    @property
+    def own_subscriptions(self) -> Mapping[str, str]:
+        """Feed -> the subscription that was made for it; other feeds make and delete their own."""
+        return replica.given(self.subscriptions)
 
     @property
     def embedded(self) -> bool:

@@ -5,7 +5,12 @@ from typing import Any
 
 from consumers.picture import Picture
 from consumers.stores import PositionsSnapshot
-from consumers.stores.values import PricesSnapshot, ScoresSnapshot, TestRun
+from consumers.stores.values import (
+    PricesSnapshot,
+    ScoresSnapshot,
+    SubscriptionBacklog,
+    TestRun,
+)
 from core.margin import floor_score
 
 
@@ -44,6 +49,8 @@ def state_of(picture: Picture, ready: bool, reasons: tuple[str, ...]) -> dict[st
                 "last_message_at": _time(f.last_message_at),
                 "last_message_age_s": _age(now, f.last_message_at),
                 "last_error": f.last_error,
+                "outstanding": f.outstanding,
+                "handler_faults": f.faults,
             }
             for f in picture.feeds
         ],
@@ -75,20 +82,19 @@ def state_of(picture: Picture, ready: bool, reasons: tuple[str, ...]) -> dict[st
             "error": picture.backlogs.error,
             "error_since": _time(picture.backlogs.error_since),
             "subscriptions": {
-                name: {
-                    "backlog": b.backlog,
-                    "oldest_s": _seconds(b.oldest),
-                    "in_per_s": b.in_per_s,
-                    "out_per_s": b.out_per_s,
-                    "streams": b.streams,
-                    "at": _time(b.at),
-                    "age_s": _age(now, b.at),
-                }
+                name: _backlog(b, picture)
                 for name, b in sorted(picture.backlogs.subscriptions.items())
             },
         },
         "latency_ms": {
-            topic: {"p50": x.p50_ms, "p95": x.p95_ms, "max": x.max_ms, "skewed": x.skewed}
+            topic: {
+                "count": x.count,
+                "p50": x.p50_ms,
+                "p95": x.p95_ms,
+                "max": x.max_ms,
+                "skewed": x.skewed,
+                "between": dict(zip(("p50", "p95", "max"), x.between, strict=True)),
+            }
             for topic, x in sorted(picture.latency.items())
         },
         "test_runs": [_run(run, now) for run in picture.runs[:20]],
@@ -123,6 +129,22 @@ def _prices(picture: Picture, now: datetime) -> dict[str, Any]:
             "tick": p.tick_id,
         }
         for asset, p in sorted(picture.prices.assets.items())
+    }
+
+
+def _backlog(held: SubscriptionBacklog, picture: Picture) -> dict[str, Any]:
+    """What the last poll said; after a gap or a failed poll it is NO DATA, never the old."""
+    known = picture.backlogs.error is None and not held.gap
+    now = picture.at
+    return {
+        "state": "OK" if known else "NO DATA",
+        "backlog": held.backlog if known else None,
+        "oldest_s": _seconds(held.oldest) if known else None,
+        "in_per_s": held.in_per_s if known else None,
+        "out_per_s": held.out_per_s if known else None,
+        "streams": held.streams if known else None,
+        "at": _time(held.at),
+        "age_s": _age(now, held.at),
     }
 
 

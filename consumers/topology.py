@@ -9,6 +9,7 @@ import stamina
 
 from consumers.errors import BrokerUnreachableError, QuotaError
 from consumers.pubsub import PubSub
+from consumers.replica import OWN_PREFIX
 from consumers.subscription import SubscriptionSpec
 
 T = TypeVar("T")
@@ -55,12 +56,13 @@ def durable(
     return (*readers, *dead)
 
 
-def ephemeral(prefix: str, topic: str, replica_id: str) -> SubscriptionSpec:
-    """A replica's own subscription: it sees every message, from an hour back when it is new, and is
-    gone a day after the replica.
+def ephemeral(feed: str, topic: str, replica: str) -> SubscriptionSpec:
+    """A control room's own subscription: it sees every message, from an hour back when it is new.
+
+    It is deleted when the control room stops, and expires a day after one that was killed.
     """
     return SubscriptionSpec(
-        name=f"{prefix}.{topic}.{replica_id}",
+        name=f"{OWN_PREFIX}{feed}-{replica}",
         topic=topic,
         dead_letter=False,
         expiration=timedelta(days=1),
@@ -83,11 +85,17 @@ def provision(
     """
     specs = durable(price_subscription, alert_subscription)
     dead = tuple(spec.dead for spec in specs if spec.dead_letter)
-    topics = tuple(name for name in (*TOPICS, *dead) if _patiently(pubsub.ensure_topic, name))
+    topics = tuple(name for name in TOPICS if _patiently(_remembering(pubsub), name))
+    topics += tuple(name for name in dead if _patiently(pubsub.ensure_topic, name))
     subscriptions = tuple(
         spec.name for spec in specs if _patiently(pubsub.ensure_subscription, spec)
     )
     return Provisioned(topics, subscriptions)
+
+
+def _remembering(pubsub: PubSub) -> Callable[[str], bool]:
+    """A control room that comes late begins in the past, as far as the topic remembers."""
+    return lambda name: pubsub.ensure_topic(name, retention=WARM_UP)
 
 
 def _patiently(call: Callable[[T], bool], argument: T) -> bool:

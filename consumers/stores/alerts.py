@@ -29,9 +29,11 @@ class AlertStore:
         self._snapshot: AlertsSnapshot | None = None
 
     def apply(self, alert: MarginAlert, received: Received) -> None:
-        """Take in one alert; the same event again only counts."""
+        """Take in one alert; the same event again only counts, the same message not even that."""
         with self._lock:
             known = self._records.get(alert.event_id)
+            if known is not None and known.received.message_id == received.message_id:
+                return
             if known is not None:
                 self._duplicates += 1
                 self._put(replace(known, deliveries=known.deliveries + 1))

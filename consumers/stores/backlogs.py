@@ -2,7 +2,8 @@
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -30,8 +31,7 @@ class BacklogStore:
         """Take in one poll; a known subscription without a point leaves a gap, not a zero."""
         with self._lock:
             self._polled_at, self._error, self._error_since = at, None, None
-            for name in self._held.keys() - samples.keys():
-                self._history[name].append((at, None))
+            self._leave_gaps(self._held.keys() - samples.keys(), at)
             for name, sample in samples.items():
                 history = self._history.setdefault(name, deque(maxlen=KEPT))
                 history.append((at, sample.backlog))
@@ -52,9 +52,17 @@ class BacklogStore:
         with self._lock:
             self._error = error
             self._error_since = self._error_since or at
-            for history in self._history.values():
-                history.append((at, None))
+            self._leave_gaps(set(self._held), at)
         self._version = self._versions.bump()
+
+    def _leave_gaps(self, names: Set[str], at: datetime) -> None:
+        """No point is NO DATA; what has had none for as long as we remember is forgotten."""
+        for name in names:
+            history = self._history[name]
+            history.append((at, None))
+            self._held[name] = replace(self._held[name], history=tuple(history))
+            if len(history) == KEPT and all(count is None for _, count in history):
+                del self._history[name], self._held[name]
 
     def snapshot(self) -> BacklogsSnapshot:
         """All of it, immutable."""

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from consumers.stores.values import Latency, Message
 
@@ -14,21 +15,27 @@ RATE_WINDOW = timedelta(minutes=1)
 
 
 class MessageRing:
-    """Newest messages a topic and their transit; the lock guards all that begins with _."""
+    """Newest messages a topic and their transit; the lock guards all that begins with _.
 
-    def __init__(self) -> None:
+    `since`: what was published before it was waiting for us, and tells nothing of the way.
+    """
+
+    def __init__(self, since: datetime | None = None) -> None:
+        self._since = since
         self._lock = threading.Lock()
         self._recent: dict[str, deque[Message]] = {}
         self._transits: dict[str, deque[tuple[datetime, float]]] = {}
         self._counts: dict[str, int] = {}
 
-    def add(self, message: Message) -> None:
-        """Remember one message that was journalled or refused."""
+    def add(self, message: Message, *, new: bool = True) -> None:
+        """Remember one message that was journalled or refused; of a repeat nothing is measured."""
         received = message.received
+        measured = new and (self._since is None or received.publish_time >= self._since)
         with self._lock:
             self._recent.setdefault(message.topic, deque(maxlen=KEPT)).appendleft(message)
-            transits = self._transits.setdefault(message.topic, deque(maxlen=SAMPLES))
-            transits.append((received.received_at, received.transit.total_seconds() * 1000))
+            if measured:
+                transits = self._transits.setdefault(message.topic, deque(maxlen=SAMPLES))
+                transits.append((received.received_at, received.transit.total_seconds() * 1000))
             self._counts[message.topic] = self._counts.get(message.topic, 0) + 1
 
     def newest(self, limit: int, topic: str | None = None) -> tuple[Message, ...]:
@@ -50,7 +57,7 @@ class MessageRing:
             samples = {
                 t: [s for s in held if now - s[0] <= WINDOW] for t, held in self._transits.items()
             }
-        return {topic: _latency([ms for _, ms in held]) for topic, held in samples.items()}
+        return {topic: _latency(held) for topic, held in samples.items()}
 
     def rates(self, now: datetime) -> dict[str, float]:
         """Messages a second over the last minute, a topic."""
@@ -62,15 +69,21 @@ class MessageRing:
             }
 
 
-def _latency(transits: list[float]) -> Latency:
-    skewed = sum(1 for ms in transits if ms < 0)
-    kept = sorted(ms for ms in transits if ms >= 0)
-    if not kept:
-        return Latency(len(transits), None, None, None, skewed)
+def _latency(samples: list[tuple[datetime, float]]) -> Latency:
+    transits = [ms for _, ms in samples]
+    times = [at for at, _ in samples]
+    gaps = [(later - at).total_seconds() * 1000 for at, later in pairwise(times)]
     return Latency(
         len(transits),
-        kept[len(kept) // 2],
-        kept[min(len(kept) - 1, int(len(kept) * 0.95))],
-        kept[-1],
-        skewed,
+        *_spread([ms for ms in transits if ms >= 0]),
+        skewed=sum(1 for ms in transits if ms < 0),
+        between=_spread([max(0.0, gap) for gap in gaps]),
     )
+
+
+def _spread(values: list[float]) -> tuple[float | None, float | None, float | None]:
+    """Median, 95th percentile and greatest; none of nothing."""
+    if not values:
+        return None, None, None
+    kept = sorted(values)
+    return kept[len(kept) // 2], kept[min(len(kept) - 1, int(len(kept) * 0.95))], kept[-1]

@@ -333,6 +333,11 @@ class SubscriptionBacklog:
     at: datetime
     history: tuple[tuple[datetime, int | None], ...] = ()
 
+    @property
+    def gap(self) -> bool:
+        """Whether the last poll brought nothing of it."""
+        return bool(self.history) and self.history[-1][1] is None
+
 
 @dataclass(frozen=True, slots=True)
 class BacklogsSnapshot:
@@ -359,10 +364,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """In-band, publish to received, over the last minutes; negative transits are counted apart."""
+    """In-band, publish to received, over the last minutes; negative transits are counted apart.
+
+    `between`: median, 95th percentile and greatest of the times between two arrivals, in ms.
+    """
 
     count: int
     p50_ms: float | None
     p95_ms: float | None
     max_ms: float | None
     skewed: int
+    between: tuple[float | None, float | None, float | None] = (None, None, None)

@@ -30,6 +30,8 @@ def read(p: "Picture", subscription: str) -> Reading:
     held = p.backlogs.subscriptions.get(subscription)
     if held is None or held.backlog is None:
         return Reading("NO_DATA", (text("no sample"),))
+    if held.gap or p.backlogs.error is not None:
+        return Reading("NO_DATA", (text("no sample for "), age(held.at)))
     if p.at - held.at > UNSEEN_PERIODS * p.settings.backlog_period + timedelta(minutes=3):
         return Reading("NO_DATA", (text("no sample for "), age(held.at)))
     return judge(held, p.at, limits(p.settings.cadence))

@@ -266,6 +266,9 @@ class Scripted:
         del spec
         return False
 
+    def delete_subscription(self, name: str) -> None:
+        del name
+
     def subscribe(
         self,
         subscription: str,
