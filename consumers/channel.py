@@ -15,8 +15,11 @@ SIZES = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_metadata_size", 4 * 1024 * 1024),
 )
+# A name that did not resolve is asked for again soon; gRPC's own pause is 30 s, each time.
+NAMES = (("grpc.dns_min_time_between_resolutions_ms", 1_000),)
 LOCAL_OPTIONS = (
     *SIZES,
+    *NAMES,
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.http2.ping_timeout_ms", 5_000),
@@ -30,6 +33,7 @@ LOCAL_OPTIONS = (
 )
 CLOUD_OPTIONS = (
     *SIZES,
+    *NAMES,
     ("grpc.keepalive_time_ms", 30_000),  # the service calls more often abuse
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.ping_timeout_ms", 10_000),

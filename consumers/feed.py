@@ -35,6 +35,9 @@ TICK_S = 0.25  # how often the watchdog looks
 SETTLED_S = 1.0  # a stream that lives this long has not been refused
 SILENT_AFTER = 3  # cadences
 REOPEN_AFTER = timedelta(seconds=60)  # of silence; or ten cadences, if that is longer
+TRIAL_S = 10.0  # of a stream after a loss that brings nothing: its own connection may not stand
+LONGEST_TRIAL_S = 15.0  # where messages are expected; elsewhere it doubles, and TRIALS are enough
+TRIALS = 5
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 LONGEST_LOSS_S = 30.0  # then a stream is tried even if the channel does not say that it is back
@@ -139,6 +142,7 @@ class Feed:
         self._lock = threading.Lock()
         self._state, self._since = FeedState.CONNECTING, clock.now()
         self._streams = 0
+        self._unproven = 0  # streams since a loss of the connection that brought no message
         self._messages = 0
         self._faults = 0
         self._last_message_at: datetime | None = None
@@ -272,13 +276,36 @@ class Feed:
             channel = self._pubsub.connectivity()
             if reached and not channel.connected:
                 self._lost(channel)
+                self._unproven = 1
                 log.warning("feed_lost_the_broker", feed=self._name)
                 return None
             reached = reached or channel.connected
+            if reached and self._tried_in_vain(opened):
+                log.warning("feed_stream_tried_in_vain", feed=self._name)
+                return None
             if reached and self._silent_for_long(opened):
                 log.warning("feed_reopened_after_silence", feed=self._name)
                 return None
         return None
+
+    def _tried_in_vain(self, opened: float) -> bool:
+        """Whether a stream opened after a loss had its time and brought nothing.
+
+        The channel that is watched is not the stream's: the one can be back while the other waits
+        for a name to resolve, for a minute and longer.
+        """
+        with self._lock:
+            if self._heard > opened:
+                self._unproven = 0
+        if not self._unproven or (self._silent_s is None and self._unproven > TRIALS):
+            return False
+        trial = TRIAL_S * 2 ** (min(self._unproven, TRIALS) - 1)
+        if self._silent_s is not None:
+            trial = min(trial, LONGEST_TRIAL_S)
+        if self._clock.monotonic() - opened < trial:
+            return False
+        self._unproven += 1
+        return True
 
     def _silent_for_long(self, opened: float) -> bool:
         """Judge the silence; whether it is time to try another stream."""

@@ -52,6 +52,7 @@ CALL_S = 5.0
 # extends the leases of what is in hand by itself.
 LEASE_S = 10
 LONGEST_LEASE_S = 600
+IN_HAND_BYTES = 16 * 1024 * 1024  # of a stream: what a slow reader costs; one message fits always
 TYPES = pubsub_v1.types
 _TRANSPORT = pubsub_v1.SubscriberClient.get_transport_class("grpc")
 BATCHES = TYPES.BatchSettings(max_latency=0.005)
@@ -175,6 +176,7 @@ class PubSub:
             callback,
             flow_control=TYPES.FlowControl(
                 max_messages=max_messages,
+                max_bytes=IN_HAND_BYTES,
                 max_lease_duration=LONGEST_LEASE_S,
                 max_duration_per_lease_extension=LEASE_S,
             ),

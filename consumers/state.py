@@ -122,6 +122,7 @@ def _prices(picture: Picture, now: datetime) -> dict[str, Any]:
             "price": str(p.price),
             "as_of": _time(p.as_of),
             "age_s": _seconds(picture.prices.age(asset, now)),
+            "skewed": picture.prices.ahead(asset, now),
             "received_at": _time(p.received.received_at),
             "cadence_s": p.cadence.total_seconds(),
             "source": p.source,
@@ -207,4 +208,5 @@ def _seconds(age: timedelta | None) -> float | None:
 
 
 def _age(now: datetime, at: datetime | None) -> float | None:
-    return None if at is None else _seconds(now - at)
+    """Seconds; null for a time that has not come yet: a clock is off, and the age is unknown."""
+    return None if at is None or at > now else _seconds(now - at)

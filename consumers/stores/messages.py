@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from consumers.stores.values import Latency, Message
+from consumers.stores.values import Latency, Message, Received
 
 KEPT = 500
 SAMPLES = 3_000
 WINDOW = timedelta(minutes=5)
+CATCHING_UP = timedelta(minutes=1)
 RATE_WINDOW = timedelta(minutes=1)
 
 
 class MessageRing:
     """Newest messages a topic and their transit; the lock guards all that begins with _.
 
-    `since`: what was published before it was waiting for us, and tells nothing of the way.
+    `since`: in the minute after it comes what was waiting for us, which tells nothing of the way.
     """
 
     def __init__(self, since: datetime | None = None) -> None:
@@ -30,13 +31,20 @@ class MessageRing:
     def add(self, message: Message, *, new: bool = True) -> None:
         """Remember one message that was journalled or refused; of a repeat nothing is measured."""
         received = message.received
-        measured = new and (self._since is None or received.publish_time >= self._since)
+        measured = new and not self._waited(received)
         with self._lock:
             self._recent.setdefault(message.topic, deque(maxlen=KEPT)).appendleft(message)
             if measured:
                 transits = self._transits.setdefault(message.topic, deque(maxlen=SAMPLES))
                 transits.append((received.received_at, received.transit.total_seconds() * 1000))
             self._counts[message.topic] = self._counts.get(message.topic, 0) + 1
+
+    def _waited(self, received: Received) -> bool:
+        """Whether it lay there before we began; only then, or a clock that is off would hide."""
+        begun = self._since
+        return begun is not None and (
+            received.publish_time < begun <= received.received_at < begun + CATCHING_UP
+        )
 
     def newest(self, limit: int, topic: str | None = None) -> tuple[Message, ...]:
         """Newest first, of one topic or of all."""

@@ -105,9 +105,22 @@ class PricesSnapshot:
     flags: tuple[Flag, ...]  # newest first
 
     def age(self, asset: str, wall: datetime) -> timedelta | None:
-        """How old the price is, in market time; None where none ever came."""
+        """How old the price is, in market time; None where none ever came.
+
+        One stamped ahead of our clock is as old as its arrival: never younger than nothing, and it
+        ages on when no other comes.
+        """
         held = self.assets.get(asset)
-        return None if held is None else self.market.now(wall) - held.as_of
+        if held is None:
+            return None
+        if self.ahead(asset, wall):
+            return max(timedelta(0), wall - held.received.received_at)
+        return self.market.now(wall) - held.as_of
+
+    def ahead(self, asset: str, wall: datetime) -> bool:
+        """Whether the price is stamped later than it is: its producer's clock or ours is off."""
+        held = self.assets.get(asset)
+        return held is not None and held.as_of > self.market.now(wall)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 from consumers.feed import FeedState
 from embedded.broker import BrokerProcess
 from tests.faults.line import line
+from tests.faults.names import NameServer
 from tests.faults.wire import Wire
 from tests.support import eventually
 
@@ -68,3 +69,33 @@ def test_r4_a_half_open_connection_is_found_out_and_replaced(
         print(f"R4 lost {lost}, doubled {doubled}, streams {one.streams()}")
         assert lost == 0
         eventually(lambda: one.streams() == 1, 20)
+
+
+@pytest.mark.slow
+def test_r9_names_that_do_not_resolve_for_30_seconds_cost_at_most_20_more(
+    broker: BrokerProcess, project: str
+) -> None:
+    names = NameServer()
+    with Wire(broker.address) as wire:
+        via = f"dns://{names.address}/broker.test:{wire.address.rpartition(':')[2]}"
+        with line(project, broker.address, via) as one:
+            one.start()
+            asked = names.asked
+            assert asked > 0, "the name was not asked for: the drill would prove nothing"
+            names.failing.set()
+            wire.shut()  # as a network that is gone: who still knows the address gets nowhere
+            wire.reset()
+            lost_at = time.monotonic()
+            marked = one.turns(FeedState.CONNECTING, lost_at, 5)
+            eventually(lambda: time.monotonic() > lost_at + 1, 5)
+            wire.reopen()
+            eventually(lambda: time.monotonic() > lost_at + 30, 40)
+            names.failing.clear()
+            took = one.flows_after(time.monotonic(), 20)
+            lost, doubled = one.settle()
+            print(
+                f"\nR9 names failed 30 s ({names.asked - asked} questions): marked after "
+                f"{marked:.1f} s, back {took:.1f} s after, lost {lost}, doubled {doubled}"
+            )
+            assert (lost, one.streams()) == (0, 1)
+    names.close()

@@ -94,23 +94,32 @@ class Wire:
 
 
 class _Pair:
-    """One connection, carried both ways."""
+    """One connection, carried both ways; both ends are closed once nobody reads either."""
 
     def __init__(self, near: socket.socket, far: socket.socket) -> None:
         self.frozen = threading.Event()
-        self.alive = True
         self._ends = (near, far)
-        for source, sink in ((near, far), (far, near)):
-            source.settimeout(None)
-            carry = threading.Thread(target=self._carry, args=(source, sink), daemon=True)
-            carry.start()
+        self._threads = [
+            threading.Thread(target=self._carry, args=ends, daemon=True)
+            for ends in ((near, far), (far, near))
+        ]
+        for end in self._ends:
+            end.settimeout(None)
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether an end may still be open."""
+        return any(end.fileno() >= 0 for end in self._ends)
 
     def reset(self) -> None:
         """RST to both ends."""
         self.frozen.set()  # no farewell by the threads that carry
-        self.alive = False
         for end in self._ends:
             _reset(end)
+        for thread in self._threads:
+            thread.join(5)
 
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -118,11 +127,12 @@ class _Pair:
                 if self.frozen.is_set():
                     continue  # the sender sees its bytes taken and hears nothing
                 sink.sendall(piece)
-        if not self.frozen.is_set():
-            self.alive = False
-            for end in self._ends:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
+        if self.frozen.is_set():
+            return  # whoever is at the other end hears nothing of this one's going
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
 
 def _reset(end: socket.socket) -> None:
