@@ -9,6 +9,8 @@ from typing import Any
 
 import grpc
 
+SUBSCRIBER = ".pubsub.v1.Subscriber/"
+MONITORING = ".monitoring.v3.MetricService/"
 STREAM = "/google.pubsub.v1.Subscriber/StreamingPull"
 SIZES = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
@@ -29,6 +31,7 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC brings no type
         self._admit = admit
         self._lock = threading.Lock()
         self._refusal: tuple[grpc.StatusCode, str] | None = None
+        self._refused = ""
         self._streams: set[Any] = set()
         self.calls: Counter[str] = Counter()
         self._server = grpc.server(ThreadPoolExecutor(64), handlers=(self,), options=SIZES)
@@ -46,13 +49,12 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC brings no type
         with self._lock:
             return len(self._streams)
 
-    def refuse(self, code: grpc.StatusCode, reason: str) -> None:
-        """End every stream so, and refuse every call of the Subscriber from now on."""
+    def refuse(self, code: grpc.StatusCode, reason: str, service: str = SUBSCRIBER) -> None:
+        """Refuse every call of a service from now on, and end its streams so."""
         with self._lock:
-            self._refusal = code, reason
-            streams = list(self._streams)
-        for stream in streams:
-            stream.cancel()
+            self._refusal, self._refused = (code, reason), service
+        if service == SUBSCRIBER:
+            self.cut()
 
     def repair(self) -> None:
         """Hand on again."""
@@ -115,7 +117,7 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC brings no type
     def _check(self, method: str, metadata: dict[str, Any], context: Any) -> None:
         with self._lock:
             refusal = self._refusal
-        if refusal is not None and ".Subscriber/" in method:
+        if refusal is not None and self._refused in method:
             context.abort(*refusal)
         if self._admit is not None and not self._admit(metadata):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token has expired")

@@ -17,6 +17,7 @@ from consumers.topology import PRICES, provision
 from consumers.wire import PriceTick, encode_price
 from core.portfolio import Portfolio
 from embedded.broker import BrokerProcess
+from tests.faults.figures import show
 from tests.support import eventually
 
 
@@ -66,7 +67,7 @@ def test_r17_clocks_off_by_an_hour_give_no_negative_age(
     eventually(lambda: runtime.picture().journal.committed + runtime.picture().quarantined == 10)
     state: dict[str, Any] = runtime.state()
     found = state["latency_ms"].get(PRICES, {})
-    print(f"\nR17 {hours:+d} h: {found}, quarantined {state['journal']['quarantined']}")
+    show(f"\nR17 {hours:+d} h: {found}, quarantined {state['journal']['quarantined']}")
     assert list(negative_ages(state)) == []
     if hours < 0:
         assert (found["skewed"], found["p50"]) == (10, None)

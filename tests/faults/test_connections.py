@@ -6,6 +6,7 @@ import pytest
 
 from consumers.feed import FeedState
 from embedded.broker import BrokerProcess
+from tests.faults.figures import show
 from tests.faults.line import line
 from tests.faults.names import NameServer
 from tests.faults.wire import Wire
@@ -22,7 +23,7 @@ def test_r3_a_reset_connection_is_consuming_again_within_12_seconds(
         assert wire.reset() >= 1
         took = one.flows_after(time.monotonic(), 12)
         lost, doubled = one.settle()
-        print(f"\nR3 reset: consuming after {took:.1f} s, lost {lost}, doubled {doubled}")
+        show(f"\nR3 reset: consuming after {took:.1f} s, lost {lost}, doubled {doubled}")
         assert (lost, one.streams()) == (0, 1)
 
 
@@ -40,9 +41,9 @@ def test_r2_a_network_down_for_15_seconds_costs_at_most_12_more(
             eventually(lambda at=lost_at + down: time.monotonic() > at, 60)  # type: ignore[misc]
             wire.reopen()
             took = one.flows_after(time.monotonic(), 12)
-            print(f"\nR2 down {down:g} s: marked after {marked:.1f} s, back after {took:.1f} s")
+            show(f"\nR2 down {down:g} s: marked after {marked:.1f} s, back after {took:.1f} s")
         lost, doubled = one.settle()
-        print(f"R2 lost {lost}, doubled {doubled}, streams {one.streams()}")
+        show(f"R2 lost {lost}, doubled {doubled}, streams {one.streams()}")
         assert (lost, one.streams()) == (0, 1)
 
 
@@ -61,12 +62,12 @@ def test_r4_a_half_open_connection_is_found_out_and_replaced(
             eventually(lambda n=accepted: wire.accepted > n, 10, what="a new stream")  # type: ignore[misc]
             opened = time.monotonic() - frozen_at
             took = one.flows_after(frozen_at, 20)
-            print(
+            show(
                 f"\nR4 half-open {attempt + 1}: marked after {marked:.1f} s, "
                 f"connected anew after {opened:.1f} s, data after {took:.1f} s"
             )
         lost, doubled = one.settle()
-        print(f"R4 lost {lost}, doubled {doubled}, streams {one.streams()}")
+        show(f"R4 lost {lost}, doubled {doubled}, streams {one.streams()}")
         assert lost == 0
         eventually(lambda: one.streams() == 1, 20)
 
@@ -93,7 +94,7 @@ def test_r9_names_that_do_not_resolve_for_30_seconds_cost_at_most_20_more(
             names.failing.clear()
             took = one.flows_after(time.monotonic(), 20)
             lost, doubled = one.settle()
-            print(
+            show(
                 f"\nR9 names failed 30 s ({names.asked - asked} questions): marked after "
                 f"{marked:.1f} s, back {took:.1f} s after, lost {lost}, doubled {doubled}"
             )

@@ -14,6 +14,7 @@ from consumers.pubsub import PubSub
 from consumers.topology import PRICES
 from consumers.wire import Encoded
 from embedded.broker import BrokerProcess
+from tests.faults.figures import show
 from tests.faults.line import SPEC, line
 from tests.faults.wire import Wire
 from tests.support import eventually
@@ -54,7 +55,7 @@ def test_r12_ten_megabytes_arrive_within_2_seconds_and_hold_nobody_up(
     eventually(lambda: len(got) == 6)
     large = next(at for size, at in got if size > 1) - began
     rest = max(at for _, at in got) - began
-    print(f"\nR12 a message of 9,999,000 bytes after {large:.2f} s, five more by {rest:.2f} s")
+    show(f"\nR12 a message of 9,999,000 bytes after {large:.2f} s, five more by {rest:.2f} s")
     assert large <= 2
     assert rest <= 3
     feed.stop()
@@ -88,7 +89,7 @@ def test_r10_a_slow_consumer_costs_bounded_memory_and_gets_nothing_twice(
 
     feed = _feed(pubsub, handle)
     eventually(lambda: len(set(seen)) == 200, 90)
-    print(
+    show(
         f"\nR10 200 messages of 0.5 MB at 0.2 s each: RSS {before:.0f} MB + {high - before:.0f} MB, "
         f"{len(seen) - 200} doubled"
     )
@@ -114,7 +115,7 @@ def test_r24_two_hundred_reconnects_leave_nothing_behind(
         lost, doubled = one.settle()
         gc.collect()
         warm, last = figures[19], (rss_mb(), descriptors(), threading.active_count())
-        print(
+        show(
             f"\nR24 200 reconnects: RSS {warm[0]:.0f} -> {last[0]:.0f} MB since the 20th, "
             f"descriptors at most {max(f[1] for f in figures)} and {last[1]} at the end, threads "
             f"{warm[2]} -> {last[2]}, lost {lost}, doubled {doubled}, streams {one.streams()}"

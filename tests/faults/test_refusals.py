@@ -7,6 +7,7 @@ import pytest
 
 from consumers.feed import FeedState
 from embedded.broker import BrokerProcess
+from tests.faults.figures import show
 from tests.faults.gate import Gate
 from tests.faults.line import line
 from tests.support import eventually
@@ -36,7 +37,7 @@ def test_r5_a_refusal_is_named_and_its_repair_found_within_15_seconds(
         gate.repair()
         took = one.flows_after(time.monotonic(), 15)
         lost, doubled = one.settle()
-        print(
+        show(
             f"\nR5 {code.name}: named after {named:.1f} s, consuming {took:.1f} s after the repair, "
             f"lost {lost}, doubled {doubled}, streams {gate.streams}"
         )

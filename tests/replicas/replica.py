@@ -14,34 +14,35 @@ import orjson
 from consumers import logs
 from consumers.runtime import Runtime
 from consumers.settings import load
-from consumers.wire import key_of
 
 
-def digest(runtime: Runtime) -> str:
+def digests(runtime: Runtime) -> dict[str, str]:
     """Of everything the messages add up to; when and how often each came is not in it."""
     prices = runtime.prices.snapshot()
     escrows = runtime.escrows.snapshot()
-    positions = runtime.positions.snapshot()
-    facts: list[Any] = [
-        sorted((p.asset, str(p.price), p.as_of, p.tick_id) for p in prices.assets.values()),
-        prices.messages,
-        sorted(
+    facts: dict[str, Any] = {
+        "prices": sorted((p.asset, str(p.price), p.as_of) for p in prices.assets.values()),
+        "price messages": prices.messages,
+        "alerts": sorted(
             (r.alert.event_id, r.received.message_id, sorted(x.channel for x in r.receipts))
             for r in runtime.alerts.snapshot().records
         ),
-        sorted((e.escrow, e.stage, str(e.amount), e.updated) for e in escrows.escrows.values()),
-        sorted(key_of(event) for event, _ in escrows.events),
-        escrows.count,
-        positions.settled,
-    ]
-    return hashlib.sha256(orjson.dumps(facts)).hexdigest()
+        "escrows": sorted(
+            (e.escrow, e.stage, str(e.amount), e.updated) for e in escrows.escrows.values()
+        ),
+        "settlements": escrows.count,
+        "positions": runtime.positions.snapshot().settled,
+    }
+    return {
+        name: hashlib.sha256(orjson.dumps(fact)).hexdigest()[:12] for name, fact in facts.items()
+    }
 
 
 def told(runtime: Runtime) -> dict[str, Any]:
     """What a drill asks."""
     picture = runtime.picture()
     return {
-        "digest": digest(runtime),
+        "digest": digests(runtime),
         "events": picture.journal.committed,
         "quarantined": picture.quarantined,
         "messages": sum(feed.messages for feed in picture.feeds),

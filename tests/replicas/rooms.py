@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -47,9 +46,9 @@ class Replica:
             "PUBSUB_EMULATOR_HOST": broker,
             "FUSION_DATA_DIR": str(folder),
             "FUSION_LOG_LEVEL": "error",
+            "FUSION_BOOK_AS_OF": "2026-01-01T00:00:00Z",  # of all: the same positions
             **environment,
         }
-        self.began = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.replicas.replica"],
             cwd=ROOT,
@@ -130,7 +129,7 @@ def _event(number: int) -> tuple[str, Encoded]:
         event = SettlementEvent(
             "EscrowDeployed",
             1,
-            f"0x{number:064x}",
+            f"0x{number:040x}",
             0,
             f"0x{number % 300:040x}",
             "ann",
