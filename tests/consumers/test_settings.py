@@ -98,3 +98,25 @@ def test_every_fault_of_a_policy_is_a_line_of_its_own(tmp_path: Path) -> None:
     assert all(fault.startswith(f"FUSION_POLICY={path}: ") for fault in caught.value.faults)
     with pytest.raises(SettingsError, match="No such file"):
         load({"FUSION_POLICY": str(tmp_path / "none.toml")})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("FUSION_SUBSCRIPTIONS", "alerts=alert-notification-service", "take messages away"),
+        ("FUSION_SUBSCRIPTIONS", "news=control-room-x", "FEED one of"),
+        ("FUSION_SUBSCRIPTIONS", "alerts=control-room-x,prices=control-room-x", "two feeds"),
+        ("PRICE_SUBSCRIPTION", "control-room-prices-b2", "belongs to a control room"),
+    ],
+)
+def test_nobody_may_read_what_another_works_on(variable: str, value: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as caught:
+        load({variable: value})
+    assert len(caught.value.faults) == 1
+
+
+def test_a_replicas_name_is_kept_with_its_data_and_is_nobody_elses(tmp_path: Path) -> None:
+    one, two = (load({}, data_dir=tmp_path / n) for n in ("one", "two"))
+    assert one.replica_name == load({}, data_dir=tmp_path / "one").replica_name
+    assert one.replica_name != two.replica_name
+    assert load({"FUSION_REPLICA": "b2"}, data_dir=tmp_path).replica_name == "b2"

@@ -90,7 +90,7 @@ def test_r10_a_slow_consumer_costs_bounded_memory_and_gets_nothing_twice(
     feed = _feed(pubsub, handle)
     eventually(lambda: len(set(seen)) == 200, 90)
     show(
-        f"\nR10 200 messages of 0.5 MB at 0.2 s each: RSS {before:.0f} MB + {high - before:.0f} MB, "
+        f"\nR10 200 messages of 0.5 MB at 0.2 s: RSS {before:.0f} MB + {high - before:.0f} MB, "
         f"{len(seen) - 200} doubled"
     )
     assert high - before <= 50

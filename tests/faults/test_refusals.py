@@ -38,7 +38,7 @@ def test_r5_a_refusal_is_named_and_its_repair_found_within_15_seconds(
         took = one.flows_after(time.monotonic(), 15)
         lost, doubled = one.settle()
         show(
-            f"\nR5 {code.name}: named after {named:.1f} s, consuming {took:.1f} s after the repair, "
+            f"\nR5 {code.name}: named after {named:.1f} s, back {took:.1f} s after the repair, "
             f"lost {lost}, doubled {doubled}, streams {gate.streams}"
         )
         assert (lost, gate.streams, one.streams()) == (0, 1, 1)
