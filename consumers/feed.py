@@ -260,7 +260,9 @@ class Feed:
             return self._watch(stream)
         finally:
             connected = self._pubsub.connectivity().connected
-            if connected and self._stop.is_set():
+            if self._stop.is_set() and self._delete:
+                self._remove()  # at once: whoever ends us may not wait, and nothing of it is kept
+            elif connected and self._stop.is_set():
                 stream.drain(DRAIN_S)
             if not stream.close(CLOSE_S if connected else 0.0) and connected:
                 log.warning("feed_stream_hangs", feed=self._name)

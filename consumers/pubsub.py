@@ -52,7 +52,7 @@ CALL_S = 5.0
 # extends the leases of what is in hand by itself.
 LEASE_S = 10
 LONGEST_LEASE_S = 600
-IN_HAND_BYTES = 16 * 1024 * 1024  # of a stream: what a slow reader costs; one message fits always
+IN_HAND_BYTES = 12 * 1024 * 1024  # what a slow reader costs; any legal message fits
 TYPES = pubsub_v1.types
 _TRANSPORT = pubsub_v1.SubscriberClient.get_transport_class("grpc")
 BATCHES = TYPES.BatchSettings(max_latency=0.005)
