@@ -17,6 +17,7 @@ from consumers.journal import Journal
 from consumers.monitoring import BacklogSource
 from consumers.picture import Picture, ThreadStatus
 from consumers.pubsub import Publisher, PubSub
+from consumers.remembering import rules
 from consumers.scorer import Scorer
 from consumers.settings import Settings
 from consumers.signals import signals
@@ -70,7 +71,7 @@ class Runtime:
         self.journal = Journal(
             settings.data_dir / "control-room.db",
             self.clock,
-            keep={PRICES: timedelta(hours=settings.price_history_hours)},
+            rules=rules(settings),
         )
         self.audit = AuditTrail(self.journal, self.clock)
         self.intake = Intake(

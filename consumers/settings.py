@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     test_alert_timeout_s: float = Field(10, ge=1, le=300, alias="FUSION_TEST_ALERT_TIMEOUT_S")
     test_alerts_per_minute: int = Field(3, ge=1, le=60, alias="FUSION_TEST_ALERTS_PER_MINUTE")
     price_history_hours: float = Field(24, ge=0.1, le=8760, alias="FUSION_PRICE_HISTORY_HOURS")
+    price_history_days: float = Field(30, ge=0.01, le=3650, alias="FUSION_PRICE_HISTORY_DAYS")
+    event_history_days: float = Field(400, ge=1, le=36500, alias="FUSION_EVENT_HISTORY_DAYS")
+    journal_max_mb: int = Field(4096, ge=16, le=1_048_576, alias="FUSION_JOURNAL_MAX_MB")
 
     market: Literal["calm", "crash"] = Field("calm", alias="FUSION_MARKET")
     market_seed: int = Field(7, ge=0, le=2**32 - 1, alias="FUSION_MARKET_SEED")

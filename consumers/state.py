@@ -18,6 +18,7 @@ def state_of(picture: Picture, ready: bool, reasons: tuple[str, ...]) -> dict[st
     """JSON-able; times are RFC 3339 UTC, ages are seconds, null is unknown and never zero."""
     now = picture.at
     verdict = picture.verdict
+    aside = picture.journal.set_aside
     return {
         "at": _time(now),
         "ready": ready,
@@ -61,6 +62,10 @@ def state_of(picture: Picture, ready: bool, reasons: tuple[str, ...]) -> dict[st
             "quarantined": picture.quarantined,
             "last_commit_at": _time(picture.journal.last_commit_at),
             "error": picture.journal.error,
+            "file_bytes": picture.journal.file_bytes,
+            "wal_bytes": picture.journal.wal_bytes,
+            "forgotten": sum(picture.journal.forgotten.values()),
+            "set_aside": None if aside is None else aside.name,
         },
         "market": _market(picture.prices, now),
         "prices": _prices(picture, now),

@@ -3,18 +3,17 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
 from consumers.clock import Clock
 from consumers.errors import JournalStoppedError
 from consumers.journal import reading
 from consumers.journal.inbox import Inbox
-from consumers.journal.retention import CHUNK, Retention, delete_oldest
+from consumers.journal.retention import CHUNK, Retention, Rules, delete_oldest
 from consumers.journal.schema import open_reader
 from consumers.journal.values import Entry, JournalStatus, Quarantined, row_of
 from consumers.journal.work import Append, Execute, Quarantine, Work
@@ -22,14 +21,13 @@ from consumers.journal.writer import Writer
 
 T = TypeVar("T")
 QUEUE = 20_000
-KEEP: Mapping[str, timedelta] = MappingProxyType({"market.prices.v1": timedelta(hours=24)})
 
 
 class Journal:
     """Messages by topic in a SQLite file, and the workers' own tables in the same commits.
 
-    `keep`: how long the entries of a topic are kept; topics not named are kept for ever.
-    `queue`: how many entries may wait for a commit before `append` blocks.
+    `rules`: what may be forgotten; without any, nothing is. `queue`: how many entries may wait for
+    a commit before `append` blocks.
     """
 
     def __init__(
@@ -37,13 +35,13 @@ class Journal:
         path: Path,
         clock: Clock,
         *,
-        keep: Mapping[str, timedelta] = KEEP,
+        rules: Rules | None = None,
         queue: int = QUEUE,
     ) -> None:
         self._path = path
         self._clock = clock
         self._inbox: Inbox[Work] = Inbox(queue)
-        self._writer = Writer(path, clock, self._inbox, Retention(keep, clock))
+        self._writer = Writer(path, clock, self._inbox, Retention(rules or Rules(), clock))
 
     def start(self) -> None:
         """Open the file, bring it up to date and begin to write. Raises JournalOpenError."""
@@ -63,7 +61,7 @@ class Journal:
         self._put(Append(row_of(entry), done))
 
     def quarantine(self, entry: Entry, reason: str, done: Callable[[bool], None]) -> None:
-        """Keep what cannot be decoded, whole; the newest 10,000 are kept."""
+        """Keep what cannot be decoded, whole: the newest 10,000, and about 256 MB, are kept."""
         self._put(Quarantine(row_of(entry), reason, done))
 
     def execute(
@@ -98,6 +96,19 @@ class Journal:
         """The entries of a topic, oldest first; with `newest`, only that many of the last."""
         return reading.replay(self._path, topic, newest)
 
+    def sampled(
+        self,
+        topic: str,
+        since: datetime,
+        every: timedelta,
+        series: Callable[[str], str],
+        newest: int,
+    ) -> Iterator[Entry]:
+        """About one entry of each series every so often, received at or after `since`, oldest
+        first; without the `newest` entries, which `replay` gives whole.
+        """
+        return reading.sampled(self._path, topic, since, every, series, newest)
+
     def quarantined(self, limit: int = 100) -> tuple[Quarantined, ...]:
         """What could not be decoded, newest first, those of earlier runs too."""
         return reading.quarantined(self._path, limit)
@@ -118,5 +129,5 @@ class Journal:
         while True:
             deleted = self.execute(lambda db: delete_oldest(db, topic, horizon, chunk)).result()
             total += deleted
-            if deleted < chunk:
+            if not deleted:
                 return total

@@ -1,47 +1,240 @@
 """What is forgotten, and when: small chunks, so that no writer ever waits long."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from consumers.clock import Clock
 from consumers.journal.values import micros
 
 CHUNK = 500  # 5,000 would pause the writer for 130 ms
+CHUNK_BYTES = 8 * 1024 * 1024  # a message may have 10 MB, and freeing its pages takes its time
 PERIOD_S = 30.0
 BUSY_PERIOD_S = 0.1
+SERIES = 20_000  # series whose first entry is remembered while thinning
+SPARED = 40_000  # entries that `first_to_go` keeps as long as anything else can go
+
+
+class Reason(StrEnum):
+    """Why entries were deleted."""
+
+    AGE = "age"
+    THINNED = "thinned"
+    SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True)
+class Thinning:
+    """Entries older than `after` are thinned to the first of each `series`.
+
+    `series`: from an entry's key to what one entry is kept of, an asset's minute, say.
+    """
+
+    after: timedelta
+    series: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a journal may forget.
+
+    `keep`: how long a topic's entries are kept; topics not named are kept for ever. `thin`: which
+    topics are thinned on the way there. `most_bytes`: of the file in use; beyond it the oldest
+    entries go, those of `first_to_go` before all others.
+    """
+
+    keep: Mapping[str, timedelta] = field(default_factory=dict)
+    thin: Mapping[str, Thinning] = field(default_factory=dict)
+    most_bytes: int | None = None
+    first_to_go: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """One small piece of forgetting, to be run in a transaction of its own.
+
+    `run` answers how many entries it looked at, and how many it deleted. It touches nothing but
+    the connection; `settled` is for after the commit.
+    """
+
+    reason: Reason
+    topic: str
+    run: Callable[[sqlite3.Connection], tuple[int, int]]
+    settled: Callable[[], None] = lambda: None
 
 
 class Retention:
-    """Which topic is due next. Used by the writer's thread alone."""
+    """Which chore is due next. Used by the writer's thread alone."""
 
-    def __init__(self, keep: Mapping[str, timedelta], clock: Clock) -> None:
-        self._keep = keep
+    def __init__(self, rules: Rules, clock: Clock) -> None:
+        self._rules = rules
         self._clock = clock
-        self._next = dict.fromkeys(keep, clock.monotonic())
+        now = clock.monotonic()
+        self._next: dict[tuple[Reason, str], float] = {}
+        for topic in rules.keep:
+            self._next[Reason.AGE, topic] = now
+        for topic in rules.thin:
+            self._next[Reason.THINNED, topic] = now
+        if rules.most_bytes is not None:
+            self._next[Reason.SIZE, ""] = now
+        self._thinners = {topic: Thinner(topic, each.series) for topic, each in rules.thin.items()}
 
-    def due(self) -> tuple[str, datetime] | None:
-        """A topic to be pruned now, and the time before which its entries go."""
+    def due(self) -> Chore | None:
+        """A chore to be done now, if there is one."""
         moment = self._clock.monotonic()
-        for topic, at in self._next.items():
+        for (reason, topic), at in self._next.items():
             if at <= moment:
-                return topic, self._clock.now() - self._keep[topic]
+                return self._chore(reason, topic)
         return None
 
-    def deleted(self, topic: str, count: int) -> None:
-        """A full chunk means that there is more."""
-        wait = BUSY_PERIOD_S if count >= CHUNK else PERIOD_S
-        self._next[topic] = self._clock.monotonic() + wait
+    def done(self, chore: Chore, looked_at: int) -> None:
+        """A whole chunk means that there is more; 0, after a failure too, waits."""
+        wait = BUSY_PERIOD_S if looked_at >= CHUNK else PERIOD_S
+        self._next[chore.reason, chore.topic] = self._clock.monotonic() + wait
+
+    def _chore(self, reason: Reason, topic: str) -> Chore:
+        now = self._clock.now()
+        if reason is Reason.AGE:
+            horizon = now - self._rules.keep[topic]
+            return Chore(reason, topic, lambda db: _aged(db, topic, horizon))
+        if reason is Reason.THINNED:
+            horizon = now - self._rules.thin[topic].after
+            thinner = self._thinners[topic]
+            return Chore(reason, topic, lambda db: thinner.thin(db, horizon), thinner.settled)
+        return Chore(reason, topic, self._shrink)
+
+    def _shrink(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        most = self._rules.most_bytes
+        if most is None or bytes_in_use(connection) <= most:
+            return 0, 0
+        deleted = shed(connection, self._rules.first_to_go, CHUNK)
+        return CHUNK if deleted else 0, deleted
+
+
+class Thinner:
+    """Thins one topic, oldest first; remembers in the file how far it got.
+
+    What `thin` found out counts only once it is committed: `settled` takes it over.
+    """
+
+    def __init__(self, topic: str, series: Callable[[str], str]) -> None:
+        self._topic = topic
+        self._series = series
+        self._kept: dict[str, None] = {}  # in the order of their coming
+        self._found: dict[str, None] = {}
+
+    def thin(self, connection: sqlite3.Connection, horizon: datetime) -> tuple[int, int]:
+        """Thin a chunk of what came before `horizon`; looked at, deleted."""
+        self._found = {}
+        reached = self._reached(connection)
+        rows = list(self._after(connection, reached, horizon))
+        doomed = []
+        for seq, key in rows:
+            name = self._series(key)
+            if name in self._kept or name in self._found:
+                doomed.append(seq)
+            else:
+                self._found[name] = None
+                reached = seq
+        _delete(connection, doomed)
+        connection.execute("INSERT OR REPLACE INTO thinned VALUES (?, ?)", (self._topic, reached))
+        return len(rows), len(doomed)
+
+    def settled(self) -> None:
+        """The last `thin` was committed."""
+        self._kept |= self._found
+        self._found = {}
+        for name in list(self._kept)[: max(0, len(self._kept) - SERIES)]:
+            del self._kept[name]
+
+    def _reached(self, connection: sqlite3.Connection) -> int:
+        """The last entry that was kept. When it is gone, all before it is, and the numbers of the
+        entries that SQLite deleted at the end of a table are given again.
+        """
+        row = connection.execute(
+            "SELECT seq FROM thinned JOIN events USING (topic, seq) WHERE topic = ?", (self._topic,)
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _after(
+        self, connection: sqlite3.Connection, reached: int, horizon: datetime
+    ) -> Iterator[tuple[int, str]]:
+        rows = connection.execute(
+            "SELECT seq, key, received_at FROM events WHERE topic = ? AND seq > ?"
+            " ORDER BY seq LIMIT ?",
+            (self._topic, reached, CHUNK),
+        )
+        before = micros(horizon)
+        for seq, key, received_at in rows:
+            if received_at >= before:
+                return
+            yield seq, key
 
 
 def delete_oldest(connection: sqlite3.Connection, topic: str, horizon: datetime, chunk: int) -> int:
     """Delete those of a topic's `chunk` oldest entries that came before `horizon`; how many.
 
-    Looks at no more than `chunk` rows, whatever the size of the table.
+    Looks at no more than `chunk` rows, whatever the size of the table, and fewer if they are large.
     """
-    cursor = connection.execute(
-        "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, received_at FROM events"
-        " WHERE topic = ? ORDER BY seq LIMIT ?) WHERE received_at < ?)",
-        (topic, chunk, micros(horizon)),
+    rows = connection.execute(
+        "SELECT seq, length(data), received_at FROM events WHERE topic = ? ORDER BY seq LIMIT ?",
+        (topic, chunk),
+    ).fetchall()
+    before = micros(horizon)
+    return _delete(connection, _bounded((s, n) for s, n, received in rows if received < before))
+
+
+def shed(connection: sqlite3.Connection, first: tuple[str, ...], chunk: int) -> int:
+    """Delete about `chunk` of the oldest entries, of the topics in `first` before all others.
+
+    Each of those keeps its newest 40,000 as long as another topic has entries to give.
+    """
+    for topic in first:
+        spare = connection.execute(
+            "SELECT seq FROM events WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
+            (topic, SPARED),
+        ).fetchone()
+        if spare is not None:
+            rows = connection.execute(
+                "SELECT seq, length(data) FROM events WHERE topic = ? AND seq <= ?"
+                " ORDER BY seq LIMIT ?",
+                (topic, spare[0], chunk),
+            ).fetchall()
+            return _delete(connection, _bounded(rows))
+    rows = connection.execute(
+        "SELECT seq, length(data) FROM events ORDER BY seq LIMIT ?", (chunk,)
+    ).fetchall()
+    return _delete(connection, _bounded(rows))
+
+
+def bytes_in_use(connection: sqlite3.Connection) -> int:
+    """What the database needs on disk, without what deletions left free for reuse."""
+    pages, free, size = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
     )
-    return cursor.rowcount
+    return (pages - free) * size
+
+
+def _aged(connection: sqlite3.Connection, topic: str, horizon: datetime) -> tuple[int, int]:
+    deleted = delete_oldest(connection, topic, horizon, CHUNK)
+    return CHUNK if deleted else 0, deleted
+
+
+def _bounded(rows: Iterable[tuple[int, int]]) -> list[int]:
+    """The first of (seq, bytes) that together stay within a chunk's bytes, at least one."""
+    found: list[int] = []
+    total = 0
+    for seq, size in rows:
+        total += size
+        if found and total > CHUNK_BYTES:
+            break
+        found.append(seq)
+    return found
+
+
+def _delete(connection: sqlite3.Connection, doomed: list[int]) -> int:
+    connection.executemany("DELETE FROM events WHERE seq = ?", [(seq,) for seq in doomed])
+    return len(doomed)

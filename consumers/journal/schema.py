@@ -14,6 +14,7 @@ from consumers.errors import JournalOpenError
 
 BUSY_S = 1.0
 WAL_LIMIT = 16 * 1024 * 1024
+# Number n brings a file of version n - 1 to version n. What was released is never changed.
 MIGRATIONS = (
     """
     CREATE TABLE events (
@@ -26,6 +27,9 @@ MIGRATIONS = (
       publish_time INTEGER NOT NULL, received_at INTEGER NOT NULL,
       data BLOB NOT NULL, attributes BLOB NOT NULL, reason TEXT NOT NULL,
       UNIQUE (topic, message_id));
+    """,
+    """
+    CREATE TABLE thinned (topic TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
     """,
 )
 

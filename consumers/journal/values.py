@@ -1,14 +1,17 @@
 """What goes into the journal, and what it says about itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 
+from consumers.tally import Distribution
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+EMPTY = Distribution((), (), 0, 0.0)
 
 COLUMNS = "topic, key, message_id, publish_time, received_at, data, attributes"
 Row = tuple[str, str, str, int, int, bytes, bytes]
@@ -43,7 +46,8 @@ class JournalStatus:
     """The journal now. The counts are of this process; `queued` is what waits for a commit.
 
     While `error` is set nothing is committed, hence nothing acknowledged; it is tried again by
-    itself. `set_aside` is a corrupt file found at start, kept for an autopsy.
+    itself. `set_aside` is a corrupt file found at start, kept for an autopsy. `forgotten`: entries
+    that retention deleted, by topic and reason. `file_bytes`, `wal_bytes`: as they lie on disk.
     """
 
     path: Path
@@ -55,6 +59,11 @@ class JournalStatus:
     error: str | None
     sqlite_version: str
     set_aside: Path | None
+    file_bytes: int = 0
+    wal_bytes: int = 0
+    forgotten: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    commit_seconds: Distribution = EMPTY
+    batch_sizes: Distribution = EMPTY
 
 
 def micros(at: datetime) -> int:

@@ -19,6 +19,8 @@ INSERT_QUARANTINE = (
 )
 TRIM_QUARANTINE = "DELETE FROM quarantine WHERE seq <= (SELECT max(seq) FROM quarantine) - ?"
 QUARANTINE_ROWS = 10_000
+QUARANTINE_BYTES = 256 * 1024 * 1024
+QUARANTINE_SIZES = "SELECT seq, length(data) FROM quarantine ORDER BY seq DESC"
 # The file or the machine is at fault, not what was asked: the same may work in a moment.
 ENVIRONMENT = frozenset(
     {
@@ -127,6 +129,8 @@ def _one(connection: sqlite3.Connection, item: Work) -> Outcome:
         cursor = connection.execute(INSERT_QUARANTINE, (*item.row, item.reason))
         inserted = cursor.rowcount == 1
         connection.execute(TRIM_QUARANTINE, (QUARANTINE_ROWS,))
+        if len(item.row[5]) > QUARANTINE_BYTES // QUARANTINE_ROWS:
+            _bound_quarantine(connection)
         return inserted
     assert isinstance(item, Execute)
     connection.execute("SAVEPOINT worker")
@@ -139,3 +143,13 @@ def _one(connection: sqlite3.Connection, item: Work) -> Outcome:
         outcome = Raised(error)
     connection.execute("RELEASE worker")
     return outcome
+
+
+def _bound_quarantine(connection: sqlite3.Connection) -> None:
+    """Delete the oldest beyond QUARANTINE_BYTES; the newest stays, whatever its size."""
+    total = 0
+    for number, (seq, size) in enumerate(connection.execute(QUARANTINE_SIZES).fetchall()):
+        total += size
+        if number and total > QUARANTINE_BYTES:
+            connection.execute("DELETE FROM quarantine WHERE seq <= ?", (seq,))
+            return

@@ -3,6 +3,8 @@
 import contextlib
 import sqlite3
 import threading
+import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime
@@ -15,7 +17,7 @@ from consumers.clock import Clock
 from consumers.errors import JournalOpenError, JournalStoppedError
 from consumers.journal.claim import claim
 from consumers.journal.inbox import Inbox
-from consumers.journal.retention import CHUNK, Retention, delete_oldest
+from consumers.journal.retention import Retention
 from consumers.journal.schema import open_writer
 from consumers.journal.values import JournalStatus
 from consumers.journal.work import (
@@ -29,9 +31,12 @@ from consumers.journal.work import (
     perform,
     settle,
 )
+from consumers.tally import Tally
 
 log = structlog.get_logger(__name__)
 
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)  # of a commit
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # of a batch
 BATCH = 500
 LINGER_S = 0.01
 BUSY_BATCH = 4  # from this many in the last batch on, it pays to wait for more
@@ -60,6 +65,9 @@ class Writer:
         self._quarantined = 0
         self._last_commit_at: datetime | None = None
         self._error: str | None = None
+        self._forgotten: Counter[tuple[str, str]] = Counter()
+        self._commit_seconds = Tally(SECONDS)
+        self._batch_sizes = Tally(SIZES)
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -98,6 +106,11 @@ class Writer:
                 error=self._error,
                 sqlite_version=sqlite3.sqlite_version,
                 set_aside=self._set_aside,
+                file_bytes=_size(self._path),
+                wal_bytes=_size(self._path.with_name(f"{self._path.name}-wal")),
+                forgotten=dict(self._forgotten),
+                commit_seconds=self._commit_seconds.read(),
+                batch_sizes=self._batch_sizes.read(),
             )
 
     def _hold(self, connection: sqlite3.Connection, claimed: BinaryIO) -> None:
@@ -124,6 +137,7 @@ class Writer:
             self._in_hand = len(batch)
         pause = FIRST_PAUSE_S
         while True:
+            begun = time.perf_counter()
             try:
                 outcomes = _transact(connection, batch)
                 break
@@ -137,7 +151,7 @@ class Writer:
                     return
             self._stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
-        self._count(batch, outcomes)
+        self._count(batch, outcomes, time.perf_counter() - begun)
         for item, outcome in zip(batch, outcomes, strict=True):
             settle(item, outcome)
 
@@ -162,7 +176,7 @@ class Writer:
         with self._lock:
             self._in_hand = 0
 
-    def _count(self, batch: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
+    def _count(self, batch: Sequence[Work], outcomes: Sequence[Outcome], seconds: float) -> None:
         kinds = [type(item) for item in batch]
         inserted = sum(o for o, kind in zip(outcomes, kinds, strict=True) if kind is Append)
         quarantined = sum(o for o, kind in zip(outcomes, kinds, strict=True) if kind is Quarantine)
@@ -173,6 +187,8 @@ class Writer:
             self._quarantined += quarantined
             self._last_commit_at = self._clock.now()
             self._error = None
+            self._commit_seconds.add(seconds)
+            self._batch_sizes.add(len(batch))
 
     def _failing(self, error: Exception) -> None:
         with self._lock:
@@ -181,18 +197,21 @@ class Writer:
             log.error("journal_cannot_write", path=str(self._path), error=str(error))
 
     def _forget(self, connection: sqlite3.Connection) -> None:
-        """Delete a small chunk of what is too old, if something is due."""
-        due = self._retention.due()
-        if due is None:
+        """Delete a small chunk of what need not be kept, if something is due."""
+        chore = self._retention.due()
+        if chore is None:
             return
-        topic, horizon = due
-        work = Execute(lambda db: delete_oldest(db, topic, horizon, CHUNK), None, Future())
-        deleted = 0
+        looked_at = deleted = 0
         try:
-            deleted = _transact(connection, [work])[0]
+            work = Execute(chore.run, None, Future())
+            looked_at, deleted = _transact(connection, [work])[0]
         except sqlite3.Error as error:
             self._failing(error)
-        self._retention.deleted(topic, deleted)
+        else:
+            chore.settled()
+        with self._lock:
+            self._forgotten[chore.topic, str(chore.reason)] += deleted
+        self._retention.done(chore, looked_at)
 
 
 def _transact(connection: sqlite3.Connection, batch: Sequence[Work]) -> list[Outcome]:
@@ -206,3 +225,10 @@ def _transact(connection: sqlite3.Connection, batch: Sequence[Work]) -> list[Out
             connection.execute("ROLLBACK")
         raise
     return outcomes
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -6,7 +6,14 @@ attributes; an attribute that contradicts it is noted.
 
 from consumers.wire.alerts import alert_contradictions, alert_key, decode_alert, encode_alert
 from consumers.wire.fields import Encoded, Refused
-from consumers.wire.prices import PriceTick, decode_price, encode_price, price_key
+from consumers.wire.prices import (
+    PriceTick,
+    decode_price,
+    encode_price,
+    price_key,
+    price_minute,
+    price_series,
+)
 from consumers.wire.receipts import DeliveryReceipt, decode_receipt, encode_receipt, receipt_key
 from consumers.wire.settlement import (
     SettlementEvent,
@@ -32,6 +39,8 @@ __all__ = [
     "encode_receipt",
     "encode_settlement",
     "key_of",
+    "price_minute",
+    "price_series",
 ]
 
 

@@ -122,6 +122,17 @@ def price_key(tick: PriceTick) -> str:
     return f"{tick.asset}/{tick.source}/{of}/{fields.stamp(tick.timestamp)}/{tick.price}"
 
 
+def price_series(key: str) -> str:
+    """Which series a price of this key belongs to: asset and source, history apart."""
+    asset, source, rest = key.split("/", 2)
+    return f"{asset}/{source}/history" if rest.startswith("history/") else f"{asset}/{source}"
+
+
+def price_minute(key: str) -> str:
+    """The series of a price, and the minute of its producer's clock."""
+    return f"{price_series(key)} {key.rsplit('/', 2)[1][:16]}"  # 16: "2026-11-23T12:00"
+
+
 def _contradictions(
     asset: str, source: str, historical: bool, attributes: Mapping[str, str]
 ) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ import pytest
 
 from consumers.clock import SystemClock
 from consumers.errors import JournalOpenError, JournalStoppedError
-from consumers.journal import Entry, Journal, schema, work
+from consumers.journal import Entry, Journal, Rules, schema, work
 from consumers.journal.inbox import Inbox
+from consumers.journal.values import COLUMNS, row_of
 from tests.support import ROOT, FakeClock, eventually
 
 # near the wall clock, which says what is old enough to be forgotten
@@ -315,6 +316,19 @@ def test_stopping_while_the_file_cannot_be_written_ends_soon_and_tells_nobody(
     other.close()
 
 
+def test_quarantine_keeps_only_so_many_bytes_and_always_the_newest(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "QUARANTINE_BYTES", 3_000)
+    told: list[bool] = []
+    for n, size in enumerate((1_000, 1_000, 1_500, 9_000)):
+        bad = replace(entry("", data=bytes(size)), message_id=str(n))
+        journal.quarantine(bad, "bad", told.append)
+        eventually(lambda n=n: len(told) == n + 1)  # type: ignore[misc]
+        ids = [each.entry.message_id for each in journal.quarantined()]
+        assert ids == [["0"], ["1", "0"], ["2", "1"], ["3"]][n]
+
+
 @pytest.mark.parametrize("damage", ["overwritten", "no database at all"])
 def test_a_corrupt_file_is_set_aside_and_said(path: Path, damage: str) -> None:
     journal = Journal(path, SystemClock())
@@ -347,19 +361,55 @@ def test_a_newer_file_is_not_touched(path: Path) -> None:
         Journal(path, SystemClock()).start()
 
 
-def test_an_older_file_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("version", range(len(schema.MIGRATIONS)))
+def test_a_file_of_every_older_version_is_brought_up_to_date(path: Path, version: int) -> None:
+    path.parent.mkdir()
+    old = sqlite3.connect(path)
+    for script in schema.MIGRATIONS[:version]:
+        old.executescript(script)
+    if version:
+        old.execute(work_insert(), row_of(entry("1")))
+    old.execute(f"PRAGMA user_version = {version}")
+    old.commit()
+    old.close()
+    journal = Journal(path, SystemClock())
+    journal.start()
+    assert keys(journal) == ["1"][:version]
+    assert write(journal, entry("2")) == [True]
+    with journal.reader() as db:
+        assert db.execute("PRAGMA user_version").fetchone()[0] == len(schema.MIGRATIONS)
+    journal.stop()
+    fresh = Journal(path.with_name("fresh.db"), SystemClock())
+    fresh.start()
+    assert tables(fresh) == tables(journal)
+    fresh.stop()
+
+
+def work_insert() -> str:
+    return f"INSERT INTO events ({COLUMNS}) VALUES (?,?,?,?,?,?,?)"
+
+
+def tables(journal: Journal) -> list[tuple[str, str]]:
+    with journal.reader() as db:
+        return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = Journal(path, SystemClock())
     journal.start()
     write(journal, entry("1"))
     journal.stop()
-    more = (*schema.MIGRATIONS, "CREATE TABLE later (x);")
-    monkeypatch.setattr(schema, "MIGRATIONS", more)
+    known = schema.MIGRATIONS
+    monkeypatch.setattr(schema, "MIGRATIONS", (*known, "CREATE TABLE later (x); DROP TABLE none;"))
+    with pytest.raises(JournalOpenError, match="no such table: none"):
+        Journal(path, SystemClock()).start()
+    monkeypatch.setattr(schema, "MIGRATIONS", known)
     again = Journal(path, SystemClock())
     again.start()
-    with again.reader() as db:
-        assert db.execute("PRAGMA user_version").fetchone()[0] == len(more)
-        assert db.execute("SELECT count(*) FROM later").fetchone()[0] == 0
     assert keys(again) == ["1"]
+    assert "later" not in dict(tables(again))
     again.stop()
 
 
@@ -405,7 +455,7 @@ def test_pruning_deletes_what_is_older_in_small_chunks(journal: Journal) -> None
 
 def test_prices_are_forgotten_by_themselves_and_alerts_are_not(path: Path) -> None:
     clock = FakeClock()
-    journal = Journal(path, clock)
+    journal = Journal(path, clock, rules=Rules(keep={PRICES: timedelta(days=1)}))
     journal.start()
     write(journal, *(entry(str(n), at=clock.now()) for n in range(700)))
     write(journal, entry("1", topic="alerts.margin.v1", at=clock.now()))
