@@ -1,7 +1,8 @@
 """From a message to a store: decode, journal, acknowledge after the commit, apply."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from consumers.clock import Clock
 from consumers.feed import Incoming
@@ -28,11 +29,14 @@ from consumers.wire import (
     decode_receipt,
     decode_settlement,
     key_of,
+    price_series,
 )
 from core.alerts import MarginAlert
 
 # Of alerts far more than are listed: the newest of every account says what its people were told.
 REMEMBERED = {PRICES: 40_000, SETTLEMENTS: None, ALERTS: 200_000, RECEIPTS: 60_000}
+CHARTED = timedelta(hours=25)
+EVERY = timedelta(minutes=1)
 
 Value = PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt
 
@@ -111,20 +115,34 @@ class Intake:
                 stores.alerts.apply(value, received)
                 stores.runs.received(value.test_id, received.received_at)
             case DeliveryReceipt():
-                stores.alerts.apply_receipt(value)
+                stores.alerts.apply_receipt(value, new=new)
                 stores.runs.receipt(value, received.received_at)
 
     def warm(self) -> int:
-        """Fill the stores with what the journal holds; the number of events."""
+        """Fill the stores with what the journal holds; the number of events.
+
+        Of prices the newest in full, and before them, for the charts of a day, one a minute.
+        """
+        self._recall_prices()
         count = 0
         for topic, newest in REMEMBERED.items():
-            for entry in self._journal.replay(topic, newest):
-                value = self._decode(topic, _again(entry))
-                if not isinstance(value, Refused):
-                    received = Received(entry.message_id, entry.publish_time, entry.received_at)
-                    self.apply(value, received)
-                    count += 1
+            for value, received in self._recalled(self._journal.replay(topic, newest)):
+                self.apply(value, received)
+                count += 1
         return count
+
+    def _recall_prices(self) -> None:
+        since = self._clock.now() - CHARTED
+        sampled = self._journal.sampled(PRICES, since, EVERY, price_series, REMEMBERED[PRICES] or 0)
+        for value, received in self._recalled(sampled):
+            if isinstance(value, PriceTick):
+                self._stores.prices.remember(value, received)
+
+    def _recalled(self, entries: Iterable[Entry]) -> Iterator[tuple[Value, Received]]:
+        for entry in entries:
+            value = self._decode(entry.topic, _again(entry))
+            if not isinstance(value, Refused):
+                yield value, Received(entry.message_id, entry.publish_time, entry.received_at)
 
 
 def _again(entry: Entry) -> Incoming:

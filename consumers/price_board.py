@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from consumers.rounds import PriceMessage
-from consumers.stores.values import AssetPrice, Received, StaleAfter
+from consumers.stores.values import AssetPrice, Received, StaleAfter, supersedes
 
 
 class PriceBoard:
@@ -40,13 +40,7 @@ class PriceBoard:
         # a producer's clock that runs ahead must not lock out the prices that follow
         as_of = replayed or min(tick.timestamp, incoming.publish_time)
         old = self.prices.get(tick.asset)
-        if old is not None and as_of <= old.as_of:
-            return False
-        if replayed is None:
-            self.market_time = None
-        else:
-            self.market_time = max(replayed, self.market_time or replayed)
-        self.prices[tick.asset] = AssetPrice(
+        new = AssetPrice(
             asset=tick.asset,
             price=tick.price,
             as_of=as_of,
@@ -57,6 +51,13 @@ class PriceBoard:
             ticks=1 if old is None else old.ticks + 1,
             stale_after=None if replayed else self._stale_after(tick.asset),
         )
+        if old is not None and not supersedes(new, old):
+            return False
+        if replayed is None:
+            self.market_time = None
+        else:
+            self.market_time = max(replayed, self.market_time or replayed)
+        self.prices[tick.asset] = new
         return True
 
     def moment(self, wall: datetime) -> datetime:

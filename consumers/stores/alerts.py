@@ -1,8 +1,13 @@
-"""Margin alerts and the receipts that came for them."""
+"""Margin alerts and the receipts that came for them.
+
+The same messages leave the same records, whatever the order they come in and however often; only
+the counts of deliveries tell of repetitions.
+"""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import replace
+from heapq import heappop, heappush
 from types import MappingProxyType
 
 from consumers.stores.base import Versions
@@ -11,6 +16,7 @@ from consumers.wire import DeliveryReceipt
 from core.alerts import MarginAlert
 
 KEPT = 5_000
+TOLD = 200_000
 
 
 class AlertStore:
@@ -19,36 +25,52 @@ class AlertStore:
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
         self._lock = threading.Lock()
-        self._records: OrderedDict[str, AlertRecord] = OrderedDict()
-        self._told: dict[str, AlertRecord] = {}  # by account; outlives the list
+        self._records: dict[str, AlertRecord] = {}
+        self._oldest: list[tuple[object, str]] = []  # heap of (time, event id) of the records
+        self._told: OrderedDict[str, AlertRecord] = OrderedDict()  # by account; outlives the list
         self._told_events: dict[str, str] = {}  # event id -> account, for the records in `_told`
         self._early: OrderedDict[str, tuple[DeliveryReceipt, ...]] = OrderedDict()
         self._duplicates = 0
         self._receipts = 0
+        self._outcomes: Counter[tuple[str, str]] = Counter()
         self._version = 0
         self._snapshot: AlertsSnapshot | None = None
 
     def apply(self, alert: MarginAlert, received: Received) -> None:
         """Take in one alert; the same event again only counts, the same message not even that."""
         with self._lock:
-            known = self._records.get(alert.event_id)
+            known = self._known(alert.event_id)
             if known is not None and known.received.message_id == received.message_id:
                 return
+            self._snapshot = None
             if known is not None:
                 self._duplicates += 1
-                self._put(replace(known, deliveries=known.deliveries + 1))
+                first = min(known.received, received, key=_came)
+                record = replace(known, deliveries=known.deliveries + 1, received=first)
             else:
-                receipts = self._early.pop(alert.event_id, ())
-                self._put(AlertRecord(alert, received, 1, receipts))
-        self._version = self._versions.bump()
+                record = AlertRecord(alert, received, 1, self._early.pop(alert.event_id, ()))
+            listed = alert.event_id in self._records
+            self._put(record)
+            if not listed:
+                heappush(self._oldest, (alert.timestamp, alert.event_id))
+                if len(self._records) > KEPT:
+                    del self._records[heappop(self._oldest)[1]]
+            self._version = self._versions.bump()
 
-    def apply_receipt(self, receipt: DeliveryReceipt) -> None:
-        """Join a receipt to its alert; one that outran its alert is kept for it."""
+    def apply_receipt(self, receipt: DeliveryReceipt, *, new: bool = True) -> None:
+        """Join a receipt to its alert; one that outran its alert is kept for it.
+
+        `new` is False for one that came before: it changes nothing.
+        """
+        if not new:
+            return
         with self._lock:
+            self._snapshot = None
             self._receipts += 1
+            self._outcomes[receipt.channel, receipt.outcome] += 1
             record = self._records.get(receipt.event_id)
             before = self._early.get(receipt.event_id, ()) if record is None else record.receipts
-            merged = _merge(before, receipt)
+            merged = merge(before, receipt)
             if record is not None:
                 self._put(replace(record, receipts=merged))
             elif receipt.event_id in self._told_events:
@@ -57,15 +79,15 @@ class AlertStore:
                 self._early[receipt.event_id] = merged
                 while len(self._early) > KEPT:
                     self._early.popitem(last=False)
-            self._snapshot = None
-        self._version = self._versions.bump()
+            self._version = self._versions.bump()
+
+    def _known(self, event_id: str) -> AlertRecord | None:
+        listed = self._records.get(event_id)
+        return listed or self._told.get(self._told_events.get(event_id, ""))
 
     def _put(self, record: AlertRecord) -> None:
         alert = record.alert
-        self._snapshot = None
         self._records[alert.event_id] = record
-        while len(self._records) > KEPT:
-            self._records.popitem(last=False)
         # What a caller of the API asked about his own figures says nothing about the book.
         if alert.test or alert.event_id.startswith("request-"):
             return
@@ -75,23 +97,34 @@ class AlertStore:
                 self._told_events.pop(told.alert.event_id, None)
             self._told[alert.user_id] = record
             self._told_events[alert.event_id] = alert.user_id
+            self._told.move_to_end(alert.user_id)
+            if len(self._told) > TOLD:
+                _, forgotten = self._told.popitem(last=False)
+                self._told_events.pop(forgotten.alert.event_id, None)
 
     def _receive_late(self, user: str, receipt: DeliveryReceipt) -> None:
         """A receipt of an account's newest alert that the list has forgotten."""
         told = self._told[user]
-        self._told[user] = replace(told, receipts=_merge(told.receipts, receipt))
+        self._told[user] = replace(told, receipts=merge(told.receipts, receipt))
 
     def get(self, event_id: str) -> AlertRecord | None:
         """The record of one event."""
         with self._lock:
             return self._records.get(event_id)
 
+    def outcomes(self) -> dict[tuple[str, str], int]:
+        """Receipts by (channel, outcome)."""
+        with self._lock:
+            return dict(self._outcomes)
+
     def snapshot(self) -> AlertsSnapshot:
         """All of it, immutable, newest first."""
         with self._lock:
             if self._snapshot is None:
                 newest = sorted(
-                    self._records.values(), key=lambda r: r.received.received_at, reverse=True
+                    self._records.values(),
+                    key=lambda r: (r.received.received_at, r.alert.event_id),
+                    reverse=True,
                 )
                 self._snapshot = AlertsSnapshot(
                     self._version,
@@ -103,18 +136,27 @@ class AlertStore:
             return self._snapshot
 
 
+def _came(received: Received) -> tuple[object, ...]:
+    return received.received_at, received.message_id
+
+
 def _order(record: AlertRecord) -> tuple[object, ...]:
     """Newest by the market's time, then by the place in its incident: order of arrival is moot."""
     alert = record.alert
     return (alert.market_time or alert.timestamp, alert.sequence, alert.event_id)
 
 
-def _merge(
+def merge(
     receipts: tuple[DeliveryReceipt, ...], new: DeliveryReceipt
 ) -> tuple[DeliveryReceipt, ...]:
-    """One receipt a channel: the one of the latest attempt."""
+    """One receipt a channel: of the latest attempt; of one attempt's, a delivered one."""
     by_channel = {r.channel: r for r in receipts}
     held = by_channel.get(new.channel)
-    if held is None or held.attempt <= new.attempt:
+    if held is None or _rank(held) < _rank(new):
         by_channel[new.channel] = new
     return tuple(by_channel[c] for c in sorted(by_channel))
+
+
+def _rank(receipt: DeliveryReceipt) -> tuple[object, ...]:
+    delivered = receipt.outcome == "delivered"
+    return receipt.attempt, delivered, receipt.outcome, receipt.received_at, receipt.notifier

@@ -1,8 +1,9 @@
-"""Settlement events and the escrows they add up to."""
+"""Settlement events and the escrows they add up to, whatever the order the events come in."""
 
 import threading
-from collections import deque
+from bisect import insort
 from types import MappingProxyType
+from typing import Any
 
 from consumers.stores.base import Versions
 from consumers.stores.values import EscrowsSnapshot, EscrowState, Received
@@ -16,6 +17,49 @@ STAGES = {
     "EscrowRefunded": "refunded",
 }
 _RANK = {"deployed": 0, "approved": 1, "released": 2, "refunded": 2}
+_Order = tuple[Any, ...]
+
+
+class _Escrow:
+    """What the events of one escrow add up to: of each field, what the furthest of them says."""
+
+    __slots__ = ("_best", "events", "name", "updated")
+
+    def __init__(self, event: SettlementEvent) -> None:
+        self.name = event.escrow
+        self.updated = event.timestamp
+        self.events = 0
+        self._best: dict[str, tuple[_Order, Any]] = {}
+
+    def take(self, event: SettlementEvent) -> None:
+        """Take in one event that was not seen before."""
+        self.events += 1
+        self.updated = max(self.updated, event.timestamp)
+        stage = STAGES[event.event]
+        order = (_RANK[stage], *_place(event))
+        said = {
+            "stage": stage,
+            "payer": event.payer or None,
+            "payee": event.payee or None,
+            "amount": event.amount,
+        }
+        for name, value in said.items():
+            held = self._best.get(name)
+            if value is not None and (held is None or order > held[0]):
+                self._best[name] = (order, value)
+
+    def state(self) -> EscrowState:
+        """The escrow now."""
+        best = {name: value for name, (_, value) in self._best.items()}
+        return EscrowState(
+            self.name,
+            best["stage"],
+            best.get("payer", ""),
+            best.get("payee", ""),
+            best.get("amount"),
+            self.updated,
+            self.events,
+        )
 
 
 class EscrowStore:
@@ -24,8 +68,9 @@ class EscrowStore:
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
         self._lock = threading.Lock()
-        self._events: deque[tuple[SettlementEvent, Received]] = deque(maxlen=KEPT)
-        self._escrows: dict[str, EscrowState] = {}
+        self._events: list[tuple[_Order, SettlementEvent, Received]] = []  # oldest first
+        self._escrows: dict[str, _Escrow] = {}
+        self._states: dict[str, EscrowState] = {}
         self._count = 0
         self._duplicates = 0
         self._version = 0
@@ -36,19 +81,24 @@ class EscrowStore:
         with self._lock:
             self._snapshot = None
             self._count += 1
-            self._events.appendleft((event, received))
-            self._escrows[event.escrow] = _merge(self._escrows.get(event.escrow), event)
+            insort(self._events, (_place(event), event, received), key=lambda held: held[0])
+            del self._events[: max(0, len(self._events) - KEPT)]
+            escrow = self._escrows.get(event.escrow)
+            if escrow is None:
+                escrow = self._escrows[event.escrow] = _Escrow(event)
+            escrow.take(event)
+            self._states[event.escrow] = escrow.state()
             if len(self._escrows) > KEPT:
-                oldest = min(self._escrows.values(), key=lambda e: e.updated)
-                del self._escrows[oldest.escrow]
-        self._version = self._versions.bump()
+                oldest = min(self._escrows.values(), key=lambda e: (e.updated, e.name)).name
+                del self._escrows[oldest], self._states[oldest]
+            self._version = self._versions.bump()
 
     def duplicate(self) -> None:
         """The same event came again: one effect, counted."""
         with self._lock:
             self._snapshot = None
             self._duplicates += 1
-        self._version = self._versions.bump()
+            self._version = self._versions.bump()
 
     def snapshot(self) -> EscrowsSnapshot:
         """All of it, immutable, newest first."""
@@ -56,28 +106,20 @@ class EscrowStore:
             if self._snapshot is None:
                 self._snapshot = EscrowsSnapshot(
                     self._version,
-                    tuple(self._events),
-                    MappingProxyType(dict(self._escrows)),
+                    tuple((event, received) for _, event, received in reversed(self._events)),
+                    MappingProxyType(dict(self._states)),
                     self._count,
                     self._duplicates,
                 )
             return self._snapshot
 
 
-def _merge(old: EscrowState | None, event: SettlementEvent) -> EscrowState:
-    """The furthest stage wins, whatever the order of arrival."""
-    stage = STAGES[event.event]
-    if old is None:
-        return EscrowState(
-            event.escrow, stage, event.payer, event.payee, event.amount, event.timestamp, 1
-        )
-    ahead = _RANK[stage] >= _RANK[old.stage]
-    return EscrowState(
-        event.escrow,
-        stage if ahead else old.stage,
-        old.payer or event.payer,
-        old.payee or event.payee,
-        old.amount if event.amount is None else event.amount,
-        max(old.updated, event.timestamp),
-        old.events + 1,
+def _place(event: SettlementEvent) -> _Order:
+    """Where it stands in time, then on its chain: no two events have the same."""
+    return (
+        event.timestamp,
+        event.block_number,
+        event.log_index,
+        event.chain_id,
+        event.transaction_hash,
     )

@@ -1,13 +1,19 @@
-"""Live prices: which one counts, what is odd about it, and when a round is complete."""
+"""Live prices: which one counts, what is odd about it, and when a round is complete.
+
+The same messages leave the same prices, history, market and counts, whatever the order they come
+in. The flags and the rounds handed to the scorer tell of their coming, so these follow its order.
+"""
 
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from types import MappingProxyType
 
 from consumers.stores.base import Versions
 from consumers.stores.history import PriceHistory
+from consumers.stores.market import MarketClock, RoundCount
 from consumers.stores.values import (
     AssetPrice,
     Flag,
@@ -15,6 +21,7 @@ from consumers.stores.values import (
     PricesSnapshot,
     Received,
     StaleAfter,
+    supersedes,
 )
 from consumers.wire import PriceTick
 
@@ -50,10 +57,10 @@ class PriceStore:
         self._assets: dict[str, AssetPrice] = {}
         self._history: dict[str, PriceHistory] = {}
         self._flags: deque[Flag] = deque(maxlen=MAX_FLAGS)
-        self._market = Market()
+        self._clock = MarketClock()
         self._round: int | None = None
         self._round_seen = 0
-        self._rounds = 0
+        self._rounds = RoundCount()
         self._closed: deque[Round] = deque(maxlen=MAX_ROUNDS)
         self._messages = 0
         self._historical = 0
@@ -61,7 +68,7 @@ class PriceStore:
         self._snapshot: PricesSnapshot | None = None
 
     def apply(self, tick: PriceTick, received: Received) -> None:
-        """Take in one decoded price message."""
+        """Take in one decoded price message that was not seen before."""
         with self._lock:
             self._snapshot = None
             self._messages += 1
@@ -71,7 +78,13 @@ class PriceStore:
                 self._begin_round(tick)
                 self._take(tick, received)
                 self._end_round(tick, received)
-        self._version = self._versions.bump()
+            self._version = self._versions.bump()
+
+    def remember(self, tick: PriceTick, received: Received) -> None:
+        """Take a price of the past into the history alone."""
+        if not tick.historical:
+            with self._lock:
+                self._record(tick.asset, _as_of(tick, received), tick.price)
 
     def _begin_round(self, tick: PriceTick) -> None:
         """A newer round closes the one before it, complete or not."""
@@ -82,18 +95,12 @@ class PriceStore:
         self._round, self._round_seen = tick.round, 0
 
     def _take(self, tick: PriceTick, received: Received) -> None:
-        # a producer's clock that runs ahead must not lock out the prices that follow
-        as_of = tick.replayed_from or min(tick.timestamp, received.publish_time)
+        as_of = _as_of(tick, received)
         old = self._assets.get(tick.asset)
-        if old is not None and as_of <= old.as_of:  # as the risk engine's board decides it
-            if as_of < old.as_of:
-                back = (old.as_of - as_of).total_seconds()
-                self._flag(received, tick.asset, f"time went back {back:.0f} s", "history only")
-            return
-        self._judge(tick, old, received)
-        unchanged = old.unchanged + 1 if old is not None and old.price == tick.price else 0
+        history = self._record(tick.asset, as_of, tick.price)
+        ticks = 1 if old is None else old.ticks + 1
         cadence = timedelta(seconds=tick.cadence_s) if tick.cadence_s else self._cadence
-        self._assets[tick.asset] = AssetPrice(
+        new = AssetPrice(
             tick.asset,
             tick.price,
             as_of,
@@ -101,52 +108,63 @@ class PriceStore:
             tick.source,
             received,
             cadence,
-            1 if old is None else old.ticks + 1,
-            unchanged,
+            ticks,
+            history.unchanged,
             None if tick.replayed_from else self._stale_after(tick.asset),
         )
-        history = self._history.setdefault(tick.asset, PriceHistory())
-        history.add(int(as_of.timestamp() * 1000), float(tick.price))
+        if old is None or supersedes(new, old):  # as the risk engine's board decides it
+            self._judge(tick, old, new)
+            self._assets[tick.asset] = new
+            return
+        if as_of < old.as_of:
+            back = (old.as_of - as_of).total_seconds()
+            self._flag(received, tick.asset, f"time went back {back:.0f} s", "history only")
+        same = not supersedes(old, new)  # said twice: the one published first is the tick
+        kept = new if same and _sent(received) < _sent(old.received) else old
+        self._assets[tick.asset] = replace(kept, ticks=ticks, unchanged=history.unchanged)
 
-    def _judge(self, tick: PriceTick, old: AssetPrice | None, received: Received) -> None:
+    def _record(self, asset: str, as_of: datetime, price: Decimal) -> PriceHistory:
+        history = self._history.get(asset)
+        if history is None:
+            history = self._history[asset] = PriceHistory()
+        history.add(int(as_of.timestamp() * 1000), float(price))
+        return history
+
+    def _judge(self, tick: PriceTick, old: AssetPrice | None, new: AssetPrice) -> None:
         for note in tick.notes:
-            self._flag(received, tick.asset, note, "read all the same")
+            self._flag(new.received, new.asset, note, "read all the same")
         if old is None:
             return
-        move = float(tick.price / old.price) - 1
+        price = float(new.price)
+        move = price / float(old.price) - 1
         if abs(move) > JUMP:
-            self._flag(received, tick.asset, f"moved {move * 100:+.1f} % in one tick", "taken")
-        pegged = abs(float(tick.price) - 1) < 0.02
-        if old.price == tick.price and old.unchanged + 1 == UNCHANGED and not pegged:
-            self._flag(received, tick.asset, f"unchanged for {UNCHANGED} ticks", "taken")
+            self._flag(new.received, new.asset, f"moved {move * 100:+.1f} % in one tick", "taken")
+        pegged = abs(price - 1) < 0.02
+        if new.unchanged == UNCHANGED and not pegged:
+            self._flag(new.received, new.asset, f"unchanged for {UNCHANGED} ticks", "taken")
 
     def _flag(self, received: Received, asset: str, what: str, kept: str) -> None:
         self._flags.appendleft(Flag(received.received_at, asset, what, kept))
 
     def _end_round(self, tick: PriceTick, received: Received) -> None:
-        if tick.round is not None and self._round is not None and tick.round < self._round:
-            return  # a straggler: its round was closed without it
-        self._round_seen += 1
-        if tick.round is None:
-            self._market = replace(self._market, as_of=tick.timestamp, seen_at=received.received_at)
+        number, size = tick.round, tick.round_size
+        self._clock.hear(tick, number, received)
+        if number is None:
             self._close(complete=True, counted=False)
             return
-        if tick.replayed_from is not None:
-            self._market = Market(
-                True, tick.speed or 1.0, tick.replayed_from, received.received_at, tick.last
-            )
-        else:
-            self._market = Market(False, 1.0, tick.timestamp, received.received_at)
-        if tick.round_size is not None and self._round_seen >= tick.round_size:
+        self._rounds.add(number, size)
+        if self._round is not None and number < self._round:
+            return  # a straggler: its round was closed without it
+        self._round_seen += 1
+        if size is not None and self._round_seen >= size:
             self._close(complete=True)
             self._round_seen = 0
 
     def _close(self, *, complete: bool, counted: bool = True) -> None:
-        if counted:
-            self._rounds += 1
-        elif self._closed and not self._closed[-1].complete:
+        if not counted and self._closed and not self._closed[-1].complete:
             self._closed.pop()
-        self._closed.append(Round(MappingProxyType(dict(self._assets)), self._market, complete))
+        prices = MappingProxyType(dict(self._assets))
+        self._closed.append(Round(prices, self._clock.market, complete))
 
     def take_rounds(self) -> list[Round]:
         """The rounds closed since the last call, oldest first."""
@@ -158,7 +176,7 @@ class PriceStore:
     def latest(self) -> Round:
         """The newest prices, whatever the state of their round."""
         with self._lock:
-            return Round(MappingProxyType(dict(self._assets)), self._market, complete=False)
+            return Round(MappingProxyType(dict(self._assets)), self._clock.market, complete=False)
 
     def history(self, asset: str, window: timedelta) -> tuple[tuple[int, float], ...]:
         """(epoch ms in market time, USD), oldest first."""
@@ -173,10 +191,19 @@ class PriceStore:
                 self._snapshot = PricesSnapshot(
                     self._version,
                     MappingProxyType(dict(self._assets)),
-                    self._market,
-                    self._rounds,
+                    self._clock.market,
+                    self._rounds.complete,
                     self._messages,
                     self._historical,
                     tuple(self._flags),
                 )
             return self._snapshot
+
+
+def _as_of(tick: PriceTick, received: Received) -> datetime:
+    # a producer's clock that runs ahead must not lock out the prices that follow
+    return tick.replayed_from or min(tick.timestamp, received.publish_time)
+
+
+def _sent(received: Received) -> tuple[datetime, str]:
+    return received.publish_time, received.message_id

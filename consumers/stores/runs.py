@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from consumers.stores.alerts import merge
 from consumers.stores.base import Versions
 from consumers.stores.values import TestRun
 from consumers.wire import DeliveryReceipt
@@ -15,24 +16,26 @@ KEPT = 200
 
 
 class RunStore:
-    """Round trips by `test_id`, bounded; the lock guards `_runs`."""
+    """Round trips by `test_id`, bounded; the lock guards all that begins with _."""
 
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, TestRun] = OrderedDict()
+        self._arrived: dict[str, dict[str, datetime]] = {}  # test id -> channel -> first receipt
 
     def add(self, run: TestRun) -> None:
         """Begin to watch a run."""
         with self._lock:
             self._runs[run.test_id] = run
             while len(self._runs) > KEPT:
-                self._runs.popitem(last=False)
+                forgotten, _ = self._runs.popitem(last=False)
+                self._arrived.pop(forgotten, None)
         self._versions.bump()
 
     def published(self, test_id: str, at: datetime) -> None:
         """The broker acknowledged it; that alone is not delivery."""
-        self._change(test_id, lambda r: replace(r, published_at=r.published_at or at))
+        self._change(test_id, lambda r: replace(r, published_at=_first(r.published_at, at)))
 
     def failed(self, test_id: str, error: str) -> None:
         """It could not be published."""
@@ -40,17 +43,18 @@ class RunStore:
 
     def received(self, test_id: str | None, at: datetime) -> None:
         """Our own subscription saw it."""
-        self._change(test_id, lambda r: replace(r, received_at=r.received_at or at))
+        self._change(test_id, lambda r: replace(r, received_at=_first(r.received_at, at)))
 
     def receipt(self, receipt: DeliveryReceipt, at: datetime) -> None:
         """A channel's outcome came; the last missing one ends the round trip."""
 
         def join(run: TestRun) -> TestRun:
-            held = {r.channel: r for r in run.receipts}
-            held.setdefault(receipt.channel, receipt)
-            whole = held.keys() >= set(channels_for(run.alert.severity))
-            ended = run.receipt_at or (at if whole else None)
-            return replace(run, receipts=tuple(held.values()), receipt_at=ended)
+            arrived = self._arrived.setdefault(run.test_id, {})
+            arrived[receipt.channel] = _first(arrived.get(receipt.channel), at)
+            wanted = set(channels_for(run.alert.severity))
+            whole = arrived.keys() >= wanted
+            ended = max(arrived[channel] for channel in wanted) if whole else None
+            return replace(run, receipts=merge(run.receipts, receipt), receipt_at=ended)
 
         self._change(receipt.test_id, join)
 
@@ -73,3 +77,7 @@ class RunStore:
         """All runs, newest first."""
         with self._lock:
             return tuple(reversed(self._runs.values()))
+
+
+def _first(held: datetime | None, at: datetime) -> datetime:
+    return at if held is None else min(held, at)

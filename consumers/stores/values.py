@@ -58,7 +58,7 @@ class AssetPrice:
     source: str
     received: Received
     cadence: timedelta
-    ticks: int
+    ticks: int  # live ones that came, late ones too
     unchanged: int = 0  # ticks in a row with this very price, the first not counted
     stale_after: timedelta | None = None
 
@@ -71,6 +71,15 @@ class AssetPrice:
     def tick_id(self) -> str:
         """Which message this number came from."""
         return f"p-{self.received.message_id}"
+
+
+def supersedes(new: AssetPrice, old: AssetPrice) -> bool:
+    """Whether `new` is the price that counts: the later one; of one moment's, always the same one,
+    whichever came first. The very same price again supersedes nothing.
+    """
+    if new.as_of != old.as_of:
+        return new.as_of > old.as_of
+    return (new.timestamp, new.price, new.source) > (old.timestamp, old.price, old.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,9 @@ class TestAlerts:
         assert len(snapshot.records) == 2
         assert set(snapshot.told) == {"u-0", "u-1", "u-2", "u-3"}
         assert snapshot.told["u-0"].settled
+        again = replace(alert("T-0"), test=False, test_id=None, user_id="u-0", event_id="e-0")
+        store.apply(again, received(9, 9))
+        assert store.snapshot().told["u-0"].settled, "a repetition takes no receipt away"
 
     def test_a_test_alert_tells_nobody_of_an_account(self) -> None:
         store = AlertStore(Versions())

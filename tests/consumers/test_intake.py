@@ -1,0 +1,159 @@
+"""From a message to the stores: nothing that anybody can send gets in the way."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from consumers import intake as intakes
+from consumers.clock import SystemClock
+from consumers.feed import Incoming
+from consumers.journal import Journal
+from consumers.topology import PRICES, RECEIPTS, SETTLEMENTS
+from consumers.wire import Encoded, PriceTick, encode_price
+from tests.consumers.test_any_order import ALL, House, house
+from tests.support import eventually
+
+SENT = 10_000
+BITS: tuple[Any, ...] = (
+    None, True, -1, 0, 1e308, 2**70, "", "NaN", "1e9999", "-Infinity", "٣", "\x00", "\ud7ff", "ß",
+    "A" * 300, "<script>alert(1)</script>", "[x](http://evil.example)", "'; DROP TABLE events; --",
+    "../../etc/passwd", "5138-11-16T09:46:39Z", "2026-02-30T00:00:00Z", [], {}, [[[]]], {"a": {}},
+)  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(tmp_path / "j.db", SystemClock())
+    made.start()
+    yield made
+    made.stop()
+
+
+def fuzzed(chance: random.Random) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+    """Real messages with bytes flipped, cut, doubled, fields swapped and added, and plain noise."""
+    for _ in range(SENT):
+        one = chance.choice(ALL)
+        data, attributes = bytearray(one.data), dict(one.attributes)
+        kind = chance.randrange(7)
+        if kind == 0:
+            for _ in range(chance.randint(1, 4)):
+                data[chance.randrange(len(data))] = chance.randrange(256)
+        elif kind == 1:
+            del data[chance.randrange(len(data) + 1) :]
+        elif kind == 2:
+            data = bytearray(chance.randbytes(chance.randrange(200)))
+        elif kind == 3:
+            data = bytearray(b"[" * chance.randrange(20_000))
+        elif len(one.data) > 1:
+            body = orjson.loads(one.data)
+            for _ in range(chance.randint(1, 3)):
+                name = "metadata" if kind == 4 else chance.choice(sorted(body))
+                body[name] = chance.choice(BITS)
+            attributes[chance.choice([*attributes, "a"])] = chance.choice(["", "x", "é"])
+            data = bytearray(json.dumps(body).encode())
+        yield one.topic, bytes(data), attributes
+
+
+def test_ten_thousand_fuzzed_messages_are_valid_or_quarantined_and_all_acknowledged(
+    journal: Journal,
+) -> None:
+    """R14."""
+    made = house(journal)
+    acked: Counter[str] = Counter()
+    now = SystemClock().now()
+    for number, (topic, data, attributes) in enumerate(fuzzed(random.Random(7))):
+        name = f"m{number}"
+        made.intake.handle(
+            Incoming(
+                topic,
+                name,
+                data,
+                attributes,
+                now,
+                now,
+                None,
+                lambda name=name: acked.update([name]),
+                lambda: None,
+            )  # fmt: skip
+        )
+    eventually(lambda: len(acked) == SENT, 30, what="all acknowledged")
+    assert set(acked.values()) == {1}
+    status = journal.status()
+    assert status.committed + status.duplicates + status.quarantined == SENT
+    assert status.quarantined > SENT / 4
+    assert status.committed + status.duplicates > SENT / 10
+    assert status.error is None
+    made.state()
+
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>", "a b", "a/b", "a\n", "é", "", "x" * 65, "[a](http://b)", "a\x00"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_id_is_refused_whichever_field_it_is_in(journal: Journal, hostile: str) -> None:
+    """R16: no id that is not `[A-Za-z0-9._:-]{1,64}` reaches a store."""
+    fields = {
+        PRICES: ("asset_symbol", "source"),
+        "alerts.margin.v1": ("user_id", "event_id"),
+        SETTLEMENTS: ("transactionHash", "args.escrow", "args.payer", "args.payee"),
+        RECEIPTS: ("event_id", "channel", "notifier"),
+    }
+    made = house(journal)
+    sent = 0
+    for topic, names in fields.items():
+        one = next(m for m in ALL if m.topic == topic and len(m.data) > 4)
+        for name in names:
+            body = orjson.loads(one.data)
+            inner, _, last = name.rpartition(".")
+            (body[inner] if inner else body)[last] = hostile
+            _deliver(made, topic, f"{name}", orjson.dumps(body), dict(one.attributes))
+            sent += 1
+    eventually(lambda: journal.status().quarantined == sent, what="all refused")
+    state = made.state()
+    assert not (state["prices"] or state["told"] or state["escrows"][1])
+
+
+def _deliver(made: House, topic: str, name: str, data: bytes, attributes: dict[str, str]) -> None:
+    now = datetime(2026, 11, 23, 12, 5, tzinfo=UTC)
+    made.intake.handle(
+        Incoming(topic, name, data, attributes, now, now, None, lambda: None, lambda: None)
+    )
+
+
+def test_a_start_recalls_the_newest_prices_whole_and_a_day_of_minutes_before_them(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(intakes.REMEMBERED, PRICES, 100)
+    first = house(journal)
+    start = first.intake._clock.now() - timedelta(hours=2)
+    for number in range(1_800):  # every 4 s for two hours
+        at = start + timedelta(seconds=4 * number)
+        tick = PriceTick("ETH", Decimal(3_000 + number), "a", at, False, {}, ())
+        _at(first, f"p{number}", encode_price(tick), at)
+    eventually(lambda: first.stores.prices.snapshot().messages == 1_800, 20)
+    again = house(journal)
+    assert again.intake.warm() == 100
+    points = again.stores.prices.history("ETH", timedelta(days=1))
+    minutes = [at for at, _ in points[:-100]]
+    assert len(minutes) == 114  # the first 113 minutes and a bit: 1,700 of 4 s
+    assert {b - a for a, b in zip(minutes, minutes[1:], strict=False)} == {60_000}
+    assert points[-1] == (int(at.timestamp() * 1000), 3_000.0 + 1_799)
+    assert set(points) <= set(first.stores.prices.history("ETH", timedelta(days=1)))
+    assert again.stores.prices.snapshot().assets["ETH"].ticks == 100
+
+
+def _at(made: House, name: str, encoded: Encoded, at: datetime) -> None:
+    attributes = dict(encoded.attributes)
+    made.intake.handle(
+        Incoming(PRICES, name, encoded.data, attributes, at, at, None, lambda: None, lambda: None)
+    )
