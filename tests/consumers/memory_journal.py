@@ -1,4 +1,4 @@
-"""A journal in memory: the same promises as the real one, kept at once and on the caller's thread."""
+"""A journal in memory: the same promises, kept at once and on the caller's thread."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
