@@ -1,0 +1,56 @@
+"""A control room without pages in a process of its own, which tells a JSON line twice a second.
+
+`python -m tests.drills.room_process MODE`; settings come from the environment. MODE is "right", or
+a control that must lose or double events: "ack-first", "no-key".
+"""
+
+import os
+import signal
+import sys
+import threading
+import uuid
+
+import orjson
+
+from consumers import intake, runtime
+from consumers.feed import Incoming
+from consumers.runtime import Runtime
+from consumers.settings import load
+
+EVERY_S = 0.5
+
+
+class AckFirst(intake.Intake):
+    """Says that it is done before it is."""
+
+    def handle(self, incoming: Incoming) -> None:
+        incoming.ack()
+        super().handle(incoming)
+
+
+def spoil(mode: str) -> None:
+    """Make the one mistake that a control is about."""
+    if mode == "ack-first":
+        runtime.Intake = AckFirst  # type: ignore[misc]
+    elif mode == "no-key":
+        intake.key_of = lambda _value: uuid.uuid4().hex
+
+
+def main(mode: str) -> None:
+    """Run until SIGTERM, or until nobody reads."""
+    spoil(mode)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    parent = os.getppid()
+    room = Runtime(load())
+    room.start()
+    while not stop.wait(EVERY_S) and os.getppid() == parent:
+        state = room.state()
+        told = {name: state[name] for name in ("journal", "verdict", "feeds", "latency_ms")}
+        sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
+        sys.stdout.buffer.flush()
+    room.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
