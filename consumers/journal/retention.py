@@ -14,7 +14,7 @@ CHUNK_BYTES = 8 * 1024 * 1024  # a message may have 10 MB, and freeing its pages
 PERIOD_S = 30.0
 BUSY_PERIOD_S = 0.1
 SERIES = 20_000  # series whose first entry is remembered while thinning
-SPARED = 40_000  # entries that `first_to_go` keeps as long as anything else can go
+SPARED = 40_000  # entries of each topic that go last, for a start reads them back
 
 
 class Reason(StrEnum):
@@ -42,13 +42,13 @@ class Rules:
 
     `keep`: how long a topic's entries are kept; topics not named are kept for ever. `thin`: which
     topics are thinned on the way there. `most_bytes`: of the file in use; beyond it the oldest
-    entries go, those of `first_to_go` before all others.
+    entries of the first topic in `may_go` go, then of the next; other topics keep theirs.
     """
 
     keep: Mapping[str, timedelta] = field(default_factory=dict)
     thin: Mapping[str, Thinning] = field(default_factory=dict)
     most_bytes: int | None = None
-    first_to_go: tuple[str, ...] = ()
+    may_go: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Retention:
         most = self._rules.most_bytes
         if most is None or bytes_in_use(connection) <= most:
             return 0, 0
-        deleted = shed(connection, self._rules.first_to_go, CHUNK)
+        deleted = shed(connection, self._rules.may_go, CHUNK)
         return CHUNK if deleted else 0, deleted
 
 
@@ -186,27 +186,25 @@ def delete_oldest(connection: sqlite3.Connection, topic: str, horizon: datetime,
     return _delete(connection, _bounded((s, n) for s, n, received in rows if received < before))
 
 
-def shed(connection: sqlite3.Connection, first: tuple[str, ...], chunk: int) -> int:
-    """Delete about `chunk` of the oldest entries, of the topics in `first` before all others.
+def shed(connection: sqlite3.Connection, topics: tuple[str, ...], chunk: int) -> int:
+    """Delete about `chunk` of the oldest entries of one of the topics, the first before the others.
 
-    Each of those keeps its newest 40,000 as long as another topic has entries to give.
+    The newest 40,000 of each go only when no topic has more.
     """
-    for topic in first:
-        spare = connection.execute(
-            "SELECT seq FROM events WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
-            (topic, SPARED),
-        ).fetchone()
-        if spare is not None:
-            rows = connection.execute(
-                "SELECT seq, length(data) FROM events WHERE topic = ? AND seq <= ?"
-                " ORDER BY seq LIMIT ?",
-                (topic, spare[0], chunk),
-            ).fetchall()
-            return _delete(connection, _bounded(rows))
-    rows = connection.execute(
-        "SELECT seq, length(data) FROM events ORDER BY seq LIMIT ?", (chunk,)
-    ).fetchall()
-    return _delete(connection, _bounded(rows))
+    for spared in (SPARED, 0):
+        for topic in topics:
+            last = connection.execute(
+                "SELECT seq FROM events WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
+                (topic, spared),
+            ).fetchone()
+            if last is not None:
+                rows = connection.execute(
+                    "SELECT seq, length(data) FROM events WHERE topic = ? AND seq <= ?"
+                    " ORDER BY seq LIMIT ?",
+                    (topic, last[0], chunk),
+                ).fetchall()
+                return _delete(connection, _bounded(rows))
+    return 0
 
 
 def bytes_in_use(connection: sqlite3.Connection) -> int:

@@ -56,7 +56,7 @@ class PositionStore:
         with self._lock:
             for one in settled:
                 self._take(one)
-        self._version = self._versions.bump()
+            self._version = self._versions.bump()
 
     def _take(self, one: Settled) -> None:
         key = one.delta.key

@@ -23,6 +23,7 @@ from consumers.stores import (
     AlertStore,
     EscrowStore,
     MessageRing,
+    PositionStore,
     PriceStore,
     RunStore,
     Versions,
@@ -42,11 +43,16 @@ from consumers.wire import (
 )
 from core.alerts import MarginAlert, Severity
 from core.alerts import test_alert as sample_alert
+from core.book import Book
 from core.policy import Policy, Status
+from core.portfolio import Portfolio
 from tests.consumers.memory_journal import MemoryJournal
 from tests.support import FakeClock, eventually
 
 T0 = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+BOOK = Book.from_portfolios(
+    [Portfolio.of(user, {"ETH": "100"}, {"USDC": "1"}) for user in ("p", "q")], Policy()
+)
 TEST = sample_alert(severity=Severity.HIGH, test_id="T-1", at=T0, policy=Policy(), by="ops")
 
 
@@ -175,7 +181,7 @@ class House:
     def state(self) -> dict[str, Any]:
         """All that is shown, without the marks of how it came."""
         prices, told = self.stores.prices.snapshot(), self.stores.alerts.snapshot()
-        escrows = self.stores.escrows.snapshot()
+        escrows, held = self.stores.escrows.snapshot(), self.stores.positions.snapshot()
         day = timedelta(days=1)
         return {
             "prices": dict(prices.assets),
@@ -186,6 +192,8 @@ class House:
             "told": {user: replace(record, deliveries=1) for user, record in told.told.items()},
             "outcomes": self.stores.alerts.outcomes(),
             "escrows": (escrows.events, dict(escrows.escrows), escrows.count),
+            "book": [held.book.portfolio(user) for user in held.book.users],
+            "settled": (held.settled, held.before, held.elsewhere, held.last_at),
             "runs": self.stores.runs.snapshot(),
         }
 
@@ -196,6 +204,7 @@ def house(journal: Any) -> House:
         PriceStore(versions, timedelta(seconds=2)),
         AlertStore(versions),
         EscrowStore(versions),
+        PositionStore(versions, BOOK, at(0)),
         RunStore(versions),
         MessageRing(),
     )
@@ -247,6 +256,8 @@ def test_the_state_that_is_compared_holds_what_was_sent() -> None:
         "0xe2": ("approved", 2),
         "0xe3": ("deployed", 1),
     }
+    assert state["settled"][:3] == (4, 1, 0)
+    assert [p.collateral["ETH"] for p in state["book"]] == [Decimal("92"), Decimal("101.5")]
     (run,) = state["runs"]
     assert run.receipt_at == ALL[30].received_at, "the last channel's first receipt"
 

@@ -12,7 +12,7 @@ from consumers.clock import SystemClock
 from consumers.journal import Entry, Journal, Rules, Thinning, retention
 from consumers.remembering import rules
 from consumers.settings import load
-from consumers.topology import ALERTS, PRICES, RECEIPTS
+from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS
 from consumers.wire import price_minute, price_series
 from tests.support import FakeClock, eventually
 
@@ -136,7 +136,7 @@ def test_beyond_its_size_the_oldest_prices_go_and_alerts_stay(
 ) -> None:
     monkeypatch.setattr(retention, "SPARED", 100)
     limit = 4 * 1024 * 1024
-    journal = opened(Rules(most_bytes=limit, first_to_go=(PRICES,)))
+    journal = opened(Rules(most_bytes=limit, may_go=(PRICES,)))
     alerts = [Entry(ALERTS, str(n), f"a{n}", NOON, NOON, bytes(1_000), {}) for n in range(500)]
     write(journal, *alerts)
     data = bytes(4_000)
@@ -157,20 +157,33 @@ def test_beyond_its_size_the_oldest_prices_go_and_alerts_stay(
     assert journal.status().forgotten[("", "size")] == 2_000 - len(kept)
 
 
-def test_when_only_what_is_spared_is_left_the_oldest_of_all_goes(
+def test_what_a_start_reads_back_goes_last_and_what_may_not_go_never(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "SPARED", 10)
     journal = opened(Rules())
-    write(journal, *(Entry(ALERTS, str(n), f"a{n}", NOON, NOON, b"", {}) for n in range(5)))
-    write(journal, *(Entry(PRICES, str(n), f"p{n}", NOON, NOON, b"", {}) for n in range(12)))
+    for topic, count in ((SETTLEMENTS, 3), (ALERTS, 12), (PRICES, 14)):
+        write(journal, *(Entry(topic, str(n), f"m{n}", NOON, NOON, b"", {}) for n in range(count)))
 
     def shed() -> int:
-        return journal.execute(lambda db: retention.shed(db, (PRICES,), 4)).result(5)
+        return journal.execute(lambda db: retention.shed(db, (PRICES, ALERTS), 4)).result(5)
 
-    assert [shed(), shed(), shed()] == [2, 4, 4]
-    assert [e.key for e in journal.replay(ALERTS)] == []
-    assert [e.key for e in journal.replay(PRICES)] == [str(n) for n in range(5, 12)]
+    def left() -> list[int]:
+        return [len(list(journal.replay(topic))) for topic in (PRICES, ALERTS, SETTLEMENTS)]
+
+    steps = []
+    while shed():
+        steps.append(left())
+    assert steps == [
+        [10, 12, 3],
+        [10, 10, 3],
+        [6, 10, 3],
+        [2, 10, 3],
+        [0, 10, 3],
+        [0, 6, 3],
+        [0, 2, 3],
+        [0, 0, 3],
+    ]
 
 
 def test_a_chunk_is_small_in_bytes_too(opened: Open) -> None:
@@ -237,7 +250,8 @@ def test_the_settings_say_what_is_kept() -> None:
     assert asked.keep[PRICES] == timedelta(days=30)
     assert asked.keep[ALERTS] == timedelta(days=400)
     assert asked.most_bytes == 16 * 1024 * 1024
-    assert asked.first_to_go == (PRICES, RECEIPTS)
+    assert asked.may_go == (PRICES, RECEIPTS, ALERTS)
+    assert SETTLEMENTS not in {*asked.keep, *asked.may_go}, "the book rests on them"
 
 
 def test_a_key_tells_its_series_and_its_minute() -> None:
