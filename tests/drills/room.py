@@ -33,7 +33,7 @@ class Room:
         self.pubsub = PubSub(project, address)
         provision(self.pubsub)
         self.publisher = self.pubsub.publisher()
-        self._env = {
+        self.env = {
             "PUBSUB_EMULATOR_HOST": address,
             "GCP_PROJECT": project,
             "FUSION_DATA_DIR": str(folder),
@@ -51,7 +51,7 @@ class Room:
             [*self._command, mode],
             stdout=subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, **self._env},
+            env={**os.environ, **self.env},
         )
         self.process = process
         threading.Thread(target=self._read, args=(process,), name="told", daemon=True).start()
