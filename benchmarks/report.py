@@ -8,8 +8,8 @@ from typing import Any
 class Result:
     """Ours beside a peer, in the same unit and from the same run.
 
-    With a goal of `>=` the ratio is peer / ours (how many times faster), with `<=` it is ours /
-    peer (how many times the limit). Without a goal it only informs; `met` is then None. A peer that
+    With a goal of `>=` the ratio says how many times faster (of durations peer / ours, of rates
+    ours / peer), with `<=` it is ours / peer (how many times the limit). Without a goal it only informs; `met` is then None. A peer that
     is not there leaves `peer_value` None and the goal unmet.
     """
 
@@ -28,6 +28,16 @@ def faster(
 ) -> Result:
     """Ours should take at most 1/times of what the peer takes; None: it only informs."""
     ratio = None if theirs is None else theirs / value
+    goal = None if times is None else f">= {times:g}"
+    met = None if times is None else ratio is not None and ratio >= times
+    return Result(what, _cut(value), unit, peer, _cut(theirs), _cut(ratio), goal, met)
+
+
+def rate(
+    what: str, value: float, unit: str, peer: str, theirs: float | None, times: float | None
+) -> Result:
+    """Ours should do at least `times` as many a second as the peer; None: it only informs."""
+    ratio = None if theirs is None else value / theirs
     goal = None if times is None else f">= {times:g}"
     met = None if times is None else ratio is not None and ratio >= times
     return Result(what, _cut(value), unit, peer, _cut(theirs), _cut(ratio), goal, met)

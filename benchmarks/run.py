@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from benchmarks.book import book
+from benchmarks.consumer import consumer
 from benchmarks.grid import grid
 from benchmarks.machine import machine
 from benchmarks.report import Report, Result
@@ -12,7 +13,14 @@ from benchmarks.tick import tick
 from benchmarks.var import var
 
 BENCHES: Mapping[str, Callable[[], Iterator[Result]]] = MappingProxyType(
-    {"book": book, "tick": tick, "grid": grid, "stress": stress, "var": var}
+    {
+        "book": book,
+        "tick": tick,
+        "grid": grid,
+        "stress": stress,
+        "var": var,
+        "consumer": consumer,
+    }
 )
 
 

@@ -1,4 +1,4 @@
-"""`fusion bench`: how fast the risk module is, beside its peers and the machine's own limits."""
+"""`fusion bench`: how fast the risk module and the messaging are, beside its peers and the machine's own limits."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from cli.faults import BAD_INPUT, FAILED, refuse
 
-NAMES = ("book", "tick", "grid", "stress", "var")
+NAMES = ("book", "tick", "grid", "stress", "var", "consumer")
 
 
 def bench(

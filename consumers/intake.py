@@ -1,8 +1,10 @@
 """From a message to a store: decode, journal, acknowledge after the commit, apply."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from types import MappingProxyType
 
 from consumers.clock import Clock
 from consumers.feed import Incoming
@@ -39,6 +41,14 @@ CHARTED = timedelta(hours=25)
 EVERY = timedelta(minutes=1)
 
 Value = PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt
+DECODERS: Mapping[str, Callable[..., Value | Refused]] = MappingProxyType(
+    {
+        PRICES: decode_price,
+        SETTLEMENTS: decode_settlement,
+        ALERTS: decode_alert,
+        RECEIPTS: decode_receipt,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +73,27 @@ class Intake:
 
     def handle(self, incoming: Incoming) -> None:
         """Take one message; it is acknowledged only once it is durable."""
-        value = self._decode(incoming.topic, incoming)
+        value = _decode(incoming)
         received = Received(incoming.message_id, incoming.publish_time, incoming.received_at)
-        entry = entry_of(incoming, "" if isinstance(value, Refused) else key_of(value))
         if isinstance(value, Refused):
             reason = value.reason
             self._journal.quarantine(
-                entry, reason, lambda _new: self._refused(incoming, received, reason)
+                entry_of(incoming, ""),
+                reason,
+                lambda _new: self._refused(incoming, received, reason),
             )
             return
+        key = key_of(value)
         self._journal.append(
-            entry, lambda new: self._committed(incoming, received, value, entry.key, new=new)
+            entry_of(incoming, key), partial(self._committed, incoming, received, value, key)
         )
-
-    def _decode(self, topic: str, incoming: Incoming) -> Value | Refused:
-        decode: Callable[..., Value | Refused] = {
-            PRICES: decode_price,
-            SETTLEMENTS: decode_settlement,
-            ALERTS: decode_alert,
-            RECEIPTS: decode_receipt,
-        }[topic]
-        return decode(incoming.data, incoming.attributes, self._clock.now())
 
     def _refused(self, incoming: Incoming, received: Received, reason: str) -> None:
         incoming.ack()
         self._stores.ring.add(_message(incoming, received, "", reason))
 
     def _committed(
-        self, incoming: Incoming, received: Received, value: Value, key: str, *, new: bool
+        self, incoming: Incoming, received: Received, value: Value, key: str, new: bool
     ) -> None:
         incoming.ack()
         self._stores.ring.add(_message(incoming, received, key, None), new=new)
@@ -140,9 +143,13 @@ class Intake:
 
     def _recalled(self, entries: Iterable[Entry]) -> Iterator[tuple[Value, Received]]:
         for entry in entries:
-            value = self._decode(entry.topic, _again(entry))
+            value = _decode(_again(entry))
             if not isinstance(value, Refused):
                 yield value, Received(entry.message_id, entry.publish_time, entry.received_at)
+
+
+def _decode(incoming: Incoming) -> Value | Refused:
+    return DECODERS[incoming.topic](incoming.data, incoming.attributes, incoming.received_at)
 
 
 def _again(entry: Entry) -> Incoming:

@@ -5,8 +5,8 @@ Names are short ("alerts.margin.v1"); Google's paths and exceptions stay in here
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
 
+from consumers.acks import Acks
 from consumers.channel import CLOUD_OPTIONS, LOCAL_OPTIONS, ChannelStatus, ConnectionWatch
 from consumers.clock import Clock, SystemClock
 from consumers.errors import (
@@ -30,6 +31,7 @@ from consumers.errors import (
     QuotaError,
 )
 from consumers.publisher import Publisher, PublishResult
+from consumers.scheduler import OneThread
 from consumers.stream import Incoming, Leases, Stream
 from consumers.subscription import SubscriptionSpec
 from consumers.wire import Encoded
@@ -70,6 +72,7 @@ TRANSIENT = if_exception_type(
     api.ServiceUnavailable,
     api.Unknown,
 )
+ACK_RETRY = Retry(predicate=TRANSIENT, initial=0.1, maximum=1.0, timeout=10.0)
 
 
 class PubSub:
@@ -149,7 +152,16 @@ class PubSub:
         it goes on. Errors of the broker come with the stream's end.
         """
 
-        leases = Leases()
+        # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
+        # thread in which gRPC serves all streams of a channel, and the next one would wait for it.
+        client = pubsub_v1.SubscriberClient(transport=self._transport("Subscriber", self._open()))
+        path = self._subscription(subscription)
+
+        def acknowledge(ids: Sequence[str]) -> None:
+            client.acknowledge(subscription=path, ack_ids=ids, retry=ACK_RETRY, timeout=CALL_S)
+
+        leases = Leases(lambda message: acks.put(message))
+        acks = Acks(f"acks-{subscription}", acknowledge, leases.give)
 
         def callback(message: pubsub_v1.subscriber.message.Message) -> None:
             lease = leases.take(message)
@@ -167,12 +179,8 @@ class PubSub:
                 )
             )
 
-        # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
-        # thread in which gRPC serves all streams of a channel, and the next one would wait for it.
-        client = pubsub_v1.SubscriberClient(transport=self._transport("Subscriber", self._open()))
-        one_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"feed-{subscription}")
         future = client.subscribe(
-            self._subscription(subscription),
+            path,
             callback,
             flow_control=TYPES.FlowControl(
                 max_messages=max_messages,
@@ -180,7 +188,7 @@ class PubSub:
                 max_lease_duration=LONGEST_LEASE_S,
                 max_duration_per_lease_extension=LEASE_S,
             ),
-            scheduler=pubsub_v1.subscriber.scheduler.ThreadScheduler(one_thread),
+            scheduler=OneThread(f"feed-{subscription}", acks.stop),
             await_callbacks_on_shutdown=True,
         )
         future.add_done_callback(lambda _: client.close())

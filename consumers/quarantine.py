@@ -7,13 +7,13 @@ from consumers.journal import Entry, Journal
 def entry_of(incoming: Incoming, key: str) -> Entry:
     """A message as the journal keeps it, under its business key ("" when it has none)."""
     return Entry(
-        topic=incoming.topic,
-        key=key,
-        message_id=incoming.message_id,
-        publish_time=incoming.publish_time,
-        received_at=incoming.received_at,
-        data=incoming.data,
-        attributes=incoming.attributes,
+        incoming.topic,
+        key,
+        incoming.message_id,
+        incoming.publish_time,
+        incoming.received_at,
+        incoming.data,
+        incoming.attributes,
     )
 
 

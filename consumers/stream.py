@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from consumers.errors import PubSubError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Incoming:
     """A message as it came in. It is leased until `ack` or `nack` is called, from any thread.
 
-    `delivery_attempt` is None unless the subscription has a dead-letter topic.
+    Never changed. `delivery_attempt` is None unless the subscription has a dead-letter topic.
     """
 
     topic: str
@@ -32,43 +32,47 @@ class Incoming:
 class Leased(Protocol):
     """A message that the broker waits for."""
 
-    def ack(self) -> None:
-        """Done with it."""
-
     def nack(self) -> None:
         """Give it back."""
 
 
 class Leases:
-    """How many messages of a stream are in hand; `_settled` guards the number."""
+    """How many messages of a stream are in hand.
 
-    def __init__(self) -> None:
-        self._settled = threading.Condition()
-        self._open = 0
+    `acknowledge` gets each message that is done with, and calls `give` once the broker was told.
+    One thread takes, and `_taken` is its own; any may give, and `_settled` guards `_given`.
+    """
+
+    def __init__(self, acknowledge: Callable[[Any], None]) -> None:
+        self.acknowledge = acknowledge
+        self._lock = threading.Lock()
+        self._settled = threading.Condition(self._lock)
+        self._awaited = False
+        self._taken = 0
+        self._given = 0
 
     @property
     def open(self) -> int:
         """Messages neither acked nor nacked."""
-        with self._settled:
-            return self._open
+        return self._taken - self._given
 
     def take(self, message: Leased) -> "Lease":
         """One more is in hand."""
-        with self._settled:
-            self._open += 1
+        self._taken += 1
         return Lease(message, self)
 
-    def give(self) -> None:
-        """One less."""
-        with self._settled:
-            self._open -= 1
-            if not self._open:
+    def give(self, count: int = 1) -> None:
+        """So many less."""
+        with self._lock:
+            self._given += count
+            if self._awaited:
                 self._settled.notify_all()
 
     def drain(self, timeout: float) -> bool:
         """Wait for a moment in which nothing is in hand."""
-        with self._settled:
-            return self._settled.wait_for(lambda: self._open == 0, timeout)
+        with self._lock:
+            self._awaited = True
+            return self._settled.wait_for(lambda: self.open == 0, timeout)
 
 
 class Lease:
@@ -84,8 +88,7 @@ class Lease:
         """Done with it."""
         message, self._message = self._message, None
         if message is not None:
-            message.ack()
-            self._leases.give()
+            self._leases.acknowledge(message)
 
     def nack(self) -> None:
         """Give it back: it comes again."""

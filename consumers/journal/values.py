@@ -17,11 +17,11 @@ COLUMNS = "topic, key, message_id, publish_time, received_at, data, attributes"
 Row = tuple[str, str, str, int, int, bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One message as it came, under its business key: (topic, key) is unique.
 
-    `publish_time` is the broker's, `received_at` ours.
+    Never changed. `publish_time` is the broker's, `received_at` ours.
     """
 
     topic: str
@@ -74,6 +74,7 @@ def micros(at: datetime) -> int:
 
 def row_of(entry: Entry) -> Row:
     """An entry as a row of `COLUMNS`."""
+    attributes = entry.attributes
     return (
         entry.topic,
         entry.key,
@@ -81,7 +82,7 @@ def row_of(entry: Entry) -> Row:
         micros(entry.publish_time),
         micros(entry.received_at),
         entry.data,
-        orjson.dumps(dict(entry.attributes)),
+        orjson.dumps(attributes if type(attributes) is dict else dict(attributes)),
     )
 
 

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cache
+from itertools import chain, groupby
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from consumers.journal.values import COLUMNS, Row
 
 log = structlog.get_logger(__name__)
 
-INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+ROWS = 128  # in one statement, during which SQLite leaves Python's lock to the other threads
 INSERT_QUARANTINE = (
     f"INSERT INTO quarantine ({COLUMNS}, reason) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"  # noqa: S608 - constants
 )
@@ -113,15 +114,34 @@ def give_up(item: Work, error: Exception) -> None:
         item.future.set_exception(error)
 
 
-def _append(connection: sqlite3.Connection, rows: list[Row]) -> list[bool]:
-    """One statement for all rows; row by row only when some were there already."""
+def _append(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[bool]:
+    """As many rows in a statement as there are; row by row only where some were there already."""
+    inserted: list[bool] = []
+    while len(inserted) < len(rows):
+        left = len(rows) - len(inserted)
+        size = min(ROWS, 1 << (left.bit_length() - 1))  # few shapes, so that all stay prepared
+        inserted += _insert(connection, rows[len(inserted) : len(inserted) + size])
+    return inserted
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[bool]:
+    statement, values = _statement(len(rows)), tuple(chain.from_iterable(rows))
+    if len(rows) == 1:
+        return [connection.execute(statement, values).rowcount == 1]
     connection.execute("SAVEPOINT appends")
-    if connection.executemany(INSERT, rows).rowcount == len(rows):
-        connection.execute("RELEASE appends")
-        return [True] * len(rows)
-    connection.execute("ROLLBACK TO appends")
+    whole = connection.execute(statement, values).rowcount == len(rows)
+    if not whole:
+        connection.execute("ROLLBACK TO appends")
     connection.execute("RELEASE appends")
-    return [connection.execute(INSERT, row).rowcount == 1 for row in rows]
+    if whole:
+        return [True] * len(rows)
+    return [flag for row in rows for flag in _insert(connection, [row])]
+
+
+@cache
+def _statement(rows: int) -> str:
+    values = ",".join(["(?,?,?,?,?,?,?)"] * rows)
+    return f"INSERT INTO events ({COLUMNS}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608 - constants
 
 
 def _one(connection: sqlite3.Connection, item: Work) -> Outcome:

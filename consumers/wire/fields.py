@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ MAX_NUMBER_TEXT = 80  # the digits that core computes with
 SMALLEST = Decimal("1e-40")
 LARGEST = Decimal("1e40")
 MALFORMED_TIMESTAMP = "malformed timestamp"
+RECENT = 1_024  # texts that come again and again, as a round's timestamp does, are read once
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,16 @@ def identifier(value: object, field: str) -> str:
 
 def symbol(value: object, field: str) -> str:
     """An asset's symbol, folded to upper case."""
-    if type(value) is not str or not value.isascii():
-        raise RefusedError(field)  # some letters beyond ASCII fold into it
-    folded = value.upper()
-    if SYMBOL.fullmatch(folded) is None:
+    folded = _folded(value) if type(value) is str else None
+    if folded is None:
         raise RefusedError(field)
     return folded
+
+
+@lru_cache(RECENT)
+def _folded(text: str) -> str | None:
+    folded = text.upper() if text.isascii() else ""  # some letters beyond ASCII fold into it
+    return None if SYMBOL.fullmatch(folded) is None else folded
 
 
 def timestamp(value: object, field: str, now: datetime) -> tuple[datetime, bool]:
@@ -84,18 +90,24 @@ def timestamp(value: object, field: str, now: datetime) -> tuple[datetime, bool]
 
     A known producer bug writes an offset and a Z ("...+00:00Z"): read, and said to be malformed.
     """
-    if type(value) is not str or len(value) > 40 or RFC_3339.fullmatch(value) is None:
+    read = _read_time(value) if type(value) is str and len(value) <= 40 else None
+    if read is None or read[0] - now > AHEAD:
         raise RefusedError(field)
-    well_formed = not value.endswith("+00:00Z")
+    return read
+
+
+@lru_cache(RECENT)
+def _read_time(text: str) -> tuple[datetime, bool] | None:
+    if RFC_3339.fullmatch(text) is None:
+        return None
+    well_formed = not text.endswith("+00:00Z")
     try:
-        at = datetime.fromisoformat((value if well_formed else value[:-1]).upper())
+        at = datetime.fromisoformat((text if well_formed else text[:-1]).upper())
         if at.tzinfo is not UTC:
             at = at.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise RefusedError(field) from error
-    if at < EPOCH or at - now > AHEAD:
-        raise RefusedError(field)
-    return at, well_formed
+    except (ValueError, OverflowError):
+        return None
+    return None if at < EPOCH else (at, well_formed)
 
 
 def number(value: object, field: str) -> Decimal:
@@ -143,6 +155,7 @@ def flag(value: object, field: str) -> bool:
     return value
 
 
+@lru_cache(RECENT)
 def stamp(at: datetime) -> str:
     """A time as the platform writes it: UTC with Z."""
     if at.tzinfo is not UTC:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 
 import orjson
@@ -20,13 +21,13 @@ MAX_METADATA_TEXT = 256
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PriceTick:
     """A price in USD, exact, of one unit of `asset`, as `source` saw it at `timestamp`.
 
-    `historical` ticks belong to history only and never move the live price. `notes` say what was
-    odd but readable. The properties read what our own oracle adds in `metadata`; a foreign oracle
-    sends none of it.
+    Never changed. `historical` ticks belong to history only and never move the live price. `notes`
+    say what was odd but readable. The properties read what our own oracle adds in `metadata`; a
+    foreign oracle sends none of it.
     """
 
     asset: str
@@ -119,7 +120,7 @@ def price_key(tick: PriceTick) -> str:
     The price is part of it: two different prices with one timestamp are two observations.
     """
     of = "history" if tick.historical else tick.metadata.get("round", "")
-    return f"{tick.asset}/{tick.source}/{of}/{fields.stamp(tick.timestamp)}/{tick.price}"
+    return f"{tick.asset}/{tick.source}/{of}/{fields.stamp(tick.timestamp)}/{tick.price!s}"
 
 
 def price_series(key: str) -> str:
@@ -156,11 +157,9 @@ def _price(value: object) -> Decimal:
         price = Decimal(repr(value))
     else:
         raise RefusedError("price_usd")
-    if price <= 0:
-        raise RefusedError("price not positive")
-    if not fields.SMALLEST <= price < CEILING:
-        raise RefusedError("price out of range")
-    return price
+    if fields.SMALLEST <= price < CEILING:
+        return price
+    raise RefusedError("price not positive" if price <= 0 else "price out of range")
 
 
 def _metadata(value: object) -> tuple[Mapping[str, str], tuple[str, ...]]:
@@ -169,6 +168,8 @@ def _metadata(value: object) -> tuple[Mapping[str, str], tuple[str, ...]]:
         return NOTHING, ()
     if type(value) is not dict:
         return NOTHING, ("metadata left out",)
+    if len(value) <= MAX_METADATA and all(map(_plain, value, value.values())):
+        return MappingProxyType(value), ()
     kept = {
         key: text
         for key, entry in value.items()
@@ -178,6 +179,10 @@ def _metadata(value: object) -> tuple[Mapping[str, str], tuple[str, ...]]:
         return MappingProxyType(kept), ()
     first = dict(list(kept.items())[:MAX_METADATA])
     return MappingProxyType(first), ("metadata left out",)
+
+
+def _plain(key: str, value: object) -> bool:
+    return type(value) is str and len(value) <= MAX_METADATA_TEXT >= len(key)
 
 
 def _text(value: object) -> str | None:
@@ -190,12 +195,14 @@ def _text(value: object) -> str | None:
     return None
 
 
+@lru_cache(fields.RECENT)
 def _count(text: str | None) -> int | None:
     if text is None or fields.INTEGER.fullmatch(text) is None:
         return None
     return int(text)
 
 
+@lru_cache(fields.RECENT)
 def _positive(text: str | None) -> float | None:
     if text is None or fields.NUMBER.fullmatch(text) is None:
         return None

@@ -78,7 +78,9 @@ def test_a_report_is_printed_whole_as_json_and_as_a_table() -> None:
 def test_an_unknown_bench_is_refused(tmp_path: Path) -> None:
     ran = fusion("bench", "speed", cwd=tmp_path)
     assert ran.returncode == 2
-    assert ran.stderr.splitlines() == ["name: speed is none of book, tick, grid, stress, var"]
+    assert ran.stderr.splitlines() == [
+        "name: speed is none of book, tick, grid, stress, var, consumer"
+    ]
 
 
 @pytest.mark.slow

@@ -1,0 +1,74 @@
+"""Our durable path beside a bare `subscribe()`: one broker, the same messages, one after the other.
+
+Ours decodes, commits to the journal, acknowledges and applies to the stores; the peer's callback
+only acknowledges. Each consumer is a process of its own, as a control room is.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.broker_client import BrokerClient
+from benchmarks.report import Result, rate, shown
+from consumers.topology import PRICES, TOPICS
+from embedded.broker import BrokerProcess
+
+ROOT = Path(__file__).resolve().parent.parent
+PEER = "bare subscribe()"
+GOAL = 0.9
+
+
+def consumer(messages: int = 40_000, trials: int = 3) -> Iterator[Result]:
+    """Messages a second on one subscription and on four, from a backlog."""
+    with BrokerProcess() as broker, BrokerClient(broker.address) as client:
+        for name, topics in (("one subscription", (PRICES,)), ("four subscriptions", TOPICS)):
+            yield from _beside(client, name, topics, messages // len(topics), trials)
+
+
+def _beside(
+    client: BrokerClient, name: str, topics: Sequence[str], count: int, trials: int
+) -> Iterator[Result]:
+    kinds = [kind for trial in range(trials) for kind in ("bare", "ours")[:: 1 - trial % 2 * 2]]
+    found = in_turn(client, topics, count, kinds)
+    rates = {kind: [one["messages"] / one["seconds"] for one in found[kind]] for kind in found}
+    lost = sum(count * len(topics) - one["messages"] for one in found["ours"])
+    yield rate(
+        f"{name}: decoded, journalled, acknowledged, stored",
+        median(rates["ours"]),
+        "messages/s",
+        PEER,
+        median(rates["bare"]),
+        GOAL,
+    )
+    yield shown(f"{name}: lost", float(lost), "messages")
+    for kind in found:
+        cpu = median(one["cpu"] / one["messages"] * 1e6 for one in found[kind])
+        yield shown(f"{name}: CPU of the {kind} consumer", cpu, "us/message")
+
+
+def in_turn(
+    client: BrokerClient, topics: Sequence[str], count: int, kinds: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Publish once, to a subscription for each consumer; then each takes everything, in order."""
+    names = [f"{kind}-{number}" for number, kind in enumerate(kinds)]
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in dict.fromkeys(kinds)}
+    with client.published(topics, names, count) as project:
+        for kind, name in zip(kinds, names, strict=True):
+            found[kind].append(consume(kind, name, client.address, project, count, topics))
+    return found
+
+
+def consume(
+    kind: str, name: str, address: str, project: str, count: int, topics: Sequence[str]
+) -> dict[str, Any]:
+    """One consumer in a process of its own; what it says at its end."""
+    command = [sys.executable, "-m", "benchmarks.consume", kind, name, address, project]
+    done = subprocess.run(
+        [*command, str(count), *topics], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found

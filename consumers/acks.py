@@ -1,0 +1,81 @@
+"""Acknowledgements of one stream, many in one call.
+
+The client's dispatcher sends at most 100 ids in a call and waits for its answer: 100 messages a
+round trip, whatever the machine. Here one call takes up to 1,000, all that is done with by then.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+MOST = 1_000
+LINGER_S = 0.005  # for more to come: a commit settles hundreds of messages at once
+STOP_S = 2.0
+
+
+class Ackable(Protocol):
+    """A message as far as acknowledging it goes."""
+
+    @property
+    def ack_id(self) -> str:
+        """What the broker knows this delivery by."""
+
+    def drop(self) -> None:
+        """Tell the client that it need not extend the lease any more."""
+
+
+class Acks:
+    """Takes messages from any thread; one thread of its own acknowledges them.
+
+    `send(ids)` is one call to the broker. Whether it went well or not, the messages are dropped and
+    `sent(count)` is called: what the broker did not hear of comes again.
+    """
+
+    def __init__(
+        self, name: str, send: Callable[[Sequence[str]], None], sent: Callable[[int], None]
+    ) -> None:
+        self._send = send
+        self._sent = sent
+        self._done: SimpleQueue[Ackable | None] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, message: Ackable) -> None:
+        """Acknowledge it soon."""
+        self._done.put(message)
+
+    def stop(self) -> None:
+        """Send what is there, waiting no more than a moment for it; then end."""
+        self._stopping.set()
+        self._done.put(None)
+        self._thread.join(STOP_S)
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            batch = [self._done.get()]
+            self._stopping.wait(LINGER_S)
+            try:
+                while len(batch) < MOST and batch[-1] is not None:
+                    batch.append(self._done.get_nowait())
+            except Empty:
+                pass
+            messages = [message for message in batch if message is not None]
+            going = len(messages) == len(batch)
+            if messages:
+                self._acknowledge(messages)
+
+    def _acknowledge(self, messages: Sequence[Ackable]) -> None:
+        try:
+            self._send([message.ack_id for message in messages])
+        except Exception as error:  # noqa: BLE001 - they come again; the thread must live on
+            log.warning("acknowledgements_lost", count=len(messages), error=str(error))
+        for message in messages:
+            message.drop()
+        self._sent(len(messages))
