@@ -28,10 +28,13 @@ from consumers.stores import (
     AlertStore,
     EscrowStore,
     MessageRing,
+    PositionStore,
     PriceStore,
     RunStore,
     Versions,
 )
+from core.book import Book
+from core.policy import Policy
 
 PATIENCE_S = 300.0
 
@@ -72,6 +75,7 @@ def ours(name: str, address: str, project: str, count: int, topics: list[str]) -
             PriceStore(versions, timedelta(seconds=30)),
             AlertStore(versions),
             EscrowStore(versions),
+            PositionStore(versions, Book.from_portfolios((), Policy()), clock.now()),
             RunStore(versions),
             ring,
         )

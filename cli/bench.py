@@ -1,4 +1,4 @@
-"""`fusion bench`: how fast the risk module and the messaging are, beside its peers and the machine's own limits."""
+"""`fusion bench`: how fast risk and messaging are, beside peers and the machine's own limits."""
 
 from typing import Annotated
 

@@ -42,6 +42,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 LONGEST_LOSS_S = 30.0  # then a stream is tried even if the channel does not say that it is back
 CLOSE_S = 2.0
+# In hand at once: with the client's 1,000 a stream stands still while a batch of them is committed.
+MAX_MESSAGES = 4_000
 DRAIN_S = 1.5
 FAULT_PAUSE_S = 0.1  # a handler that raises gets its message again at once: bounds that loop
 
@@ -122,7 +124,7 @@ class Feed:
         cadence: timedelta | None,
         recreate: SubscriptionSpec | None = None,
         delete: bool = False,
-        max_messages: int = 1_000,
+        max_messages: int = MAX_MESSAGES,
     ) -> None:
         self._pubsub = pubsub
         self._name = name

@@ -130,7 +130,7 @@ class Stream:
 
     @property
     def outstanding(self) -> int:
-        """Messages handed out and neither acked nor nacked yet."""
+        """Messages handed out of which the broker has not been told yet what became of them."""
         return self._leases.open
 
     def when_ended(self, callback: Callable[[], None]) -> None:

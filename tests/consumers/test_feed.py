@@ -290,7 +290,7 @@ class Scripted:
             assert isinstance(error, PubSubError)
             return error
 
-        return Stream(future, Leases(), translate)
+        return Stream(future, Leases(lambda _message: None), translate)
 
     def deliver(self, nack: Callable[[], None] = lambda: None) -> None:
         self.handle(Incoming(PRICES, "1", b"", {}, NOW, NOW, None, lambda: None, nack))
