@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.broker_client import BrokerClient
+from benchmarks.delay import delayed
 from benchmarks.report import Result, rate, shown
 from consumers.topology import PRICES, TOPICS
 from embedded.broker import BrokerProcess
@@ -22,11 +23,15 @@ PEER = "bare subscribe()"
 GOAL = 0.9
 
 
-def consumer(messages: int = 40_000, trials: int = 3) -> Iterator[Result]:
-    """Messages a second on one subscription and on four, from a backlog."""
+def consumer(messages: int = 40_000, trials: int = 3, burst: int = 100_000) -> Iterator[Result]:
+    """Messages a second on one subscription and on four, from a backlog; a burst; further away."""
     with BrokerProcess() as broker, BrokerClient(broker.address) as client:
         for name, topics in (("one subscription", (PRICES,)), ("four subscriptions", TOPICS)):
             yield from _beside(client, name, topics, messages // len(topics), trials)
+        yield from _burst(client, burst)
+        for delay_ms in (5, 20):
+            with delayed(broker.address, delay_ms / 1000) as address:
+                yield from _far(client, address, delay_ms, messages // 4)
 
 
 def _beside(
@@ -50,15 +55,35 @@ def _beside(
         yield shown(f"{name}: CPU of the {kind} consumer", cpu, "us/message")
 
 
+def _burst(client: BrokerClient, count: int) -> Iterator[Result]:
+    (one,) = in_turn(client, (PRICES,), count, ("ours",))["ours"]
+    yield shown(f"burst of {count:,}: until journalled and stored", one["seconds"], "s")
+    yield shown(f"burst of {count:,}: lost", float(count - one["messages"]), "messages")
+
+
+def _far(client: BrokerClient, address: str, delay_ms: int, count: int) -> Iterator[Result]:
+    """What bounds the rate in a cloud: acknowledgements a round trip."""
+    found = in_turn(client, (PRICES,), count, ("bare", "ours"), address)
+    rates = {kind: one["messages"] / one["seconds"] for kind, (one,) in found.items()}
+    what = f"round trip longer by {delay_ms} ms"
+    yield rate(what, rates["ours"], "messages/s", PEER, rates["bare"], None)
+
+
 def in_turn(
-    client: BrokerClient, topics: Sequence[str], count: int, kinds: Sequence[str]
+    client: BrokerClient,
+    topics: Sequence[str],
+    count: int,
+    kinds: Sequence[str],
+    address: str | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Publish once, to a subscription for each consumer; then each takes everything, in order."""
     names = [f"{kind}-{number}" for number, kind in enumerate(kinds)]
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in dict.fromkeys(kinds)}
     with client.published(topics, names, count) as project:
         for kind, name in zip(kinds, names, strict=True):
-            found[kind].append(consume(kind, name, client.address, project, count, topics))
+            found[kind].append(
+                consume(kind, name, address or client.address, project, count, topics)
+            )
     return found
 
 

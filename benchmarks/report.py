@@ -9,8 +9,9 @@ class Result:
     """Ours beside a peer, in the same unit and from the same run.
 
     With a goal of `>=` the ratio says how many times faster (of durations peer / ours, of rates
-    ours / peer), with `<=` it is ours / peer (how many times the limit). Without a goal it only informs; `met` is then None. A peer that
-    is not there leaves `peer_value` None and the goal unmet.
+    ours / peer), with `<=` it is ours / peer (how many times the limit). Without a goal it only
+    informs; `met` is then None. A peer that is not there leaves `peer_value` None and the goal
+    unmet.
     """
 
     what: str

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from benchmarks.book import book
+from benchmarks.broker import broker
 from benchmarks.consumer import consumer
 from benchmarks.grid import grid
 from benchmarks.machine import machine
@@ -20,6 +21,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Result]]] = MappingProxyType(
         "stress": stress,
         "var": var,
         "consumer": consumer,
+        "broker": broker,
     }
 )
 

@@ -6,7 +6,7 @@ import typer
 
 from cli.faults import BAD_INPUT, FAILED, refuse
 
-NAMES = ("book", "tick", "grid", "stress", "var", "consumer")
+NAMES = ("book", "tick", "grid", "stress", "var", "consumer", "broker")
 
 
 def bench(

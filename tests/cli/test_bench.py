@@ -1,6 +1,8 @@
 """The benches measure what they say, on ratios alone, and say so when a peer is missing."""
 
 import json
+import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +10,9 @@ import pytest
 
 from benchmarks import beside
 from benchmarks.book import book
+from benchmarks.broker import broker
+from benchmarks.consumer import consumer
+from benchmarks.delay import delayed
 from benchmarks.grid import grid
 from benchmarks.report import Report, Result, faster, shown, within
 from benchmarks.stress import stress
@@ -79,8 +84,36 @@ def test_an_unknown_bench_is_refused(tmp_path: Path) -> None:
     ran = fusion("bench", "speed", cwd=tmp_path)
     assert ran.returncode == 2
     assert ran.stderr.splitlines() == [
-        "name: speed is none of book, tick, grid, stress, var, consumer"
+        "name: speed is none of book, tick, grid, stress, var, consumer, broker"
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("bench", [lambda: consumer(4_000, 1, 8_000), lambda: broker(20_000, 1.0)])
+def test_a_messaging_bench_measures_everything_and_loses_nothing(
+    bench: Callable[[], Iterator[Result]],
+) -> None:
+    results = list(bench())
+    print(Report("small", {}, tuple(results)).table())
+    assert all(one.value >= 0 for one in results)
+    assert not any(one.value for one in results if one.what.endswith("lost"))
+
+
+def test_a_delay_makes_a_round_trip_longer_and_changes_nothing_else() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as far:
+        with (
+            delayed(f"127.0.0.1:{far.getsockname()[1]}", 0.1) as address,
+            socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as near,
+        ):
+            begin = time.monotonic()
+            near.sendall(b"question")
+            end, _ = far.accept()
+            with end:
+                assert end.recv(100) == b"question"
+                end.sendall(b"answer")
+                assert near.recv(100) == b"answer"
+            assert time.monotonic() - begin >= 0.1
 
 
 @pytest.mark.slow
