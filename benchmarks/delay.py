@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 
 @contextlib.contextmanager
@@ -19,11 +19,16 @@ def delayed(address: str, seconds: float) -> Iterator[str]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
         server.close()
-        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(_end(asyncio.all_tasks(loop)))
         loop.close()
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.05)  # for what was closed to be gone
 
 
 async def _serve(address: str, one_way_s: float) -> asyncio.Server:
@@ -31,10 +36,15 @@ async def _serve(address: str, one_way_s: float) -> asyncio.Server:
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        with contextlib.suppress(asyncio.CancelledError, OSError):
+        try:
             await asyncio.gather(
                 _relay(reader, far_writer, one_way_s), _relay(far_reader, writer, one_way_s)
             )
+        except (asyncio.CancelledError, OSError):
+            pass  # either side is gone, or the relay ends
+        finally:
+            writer.close()
+            far_writer.close()
 
     return await asyncio.start_server(accept, "127.0.0.1", 0)
 

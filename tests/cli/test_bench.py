@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,25 +96,25 @@ def test_a_messaging_bench_measures_everything_and_loses_nothing(
     bench: Callable[[], Iterator[Result]],
 ) -> None:
     results = list(bench())
-    print(Report("small", {}, tuple(results)).table())
+    sys.stdout.write(Report("small", {}, tuple(results)).table() + "\n")
     assert all(one.value >= 0 for one in results)
     assert not any(one.value for one in results if one.what.endswith("lost"))
 
 
 def test_a_delay_makes_a_round_trip_longer_and_changes_nothing_else() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as far:
-        with (
-            delayed(f"127.0.0.1:{far.getsockname()[1]}", 0.1) as address,
-            socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as near,
-        ):
-            begin = time.monotonic()
-            near.sendall(b"question")
-            end, _ = far.accept()
-            with end:
-                assert end.recv(100) == b"question"
-                end.sendall(b"answer")
-                assert near.recv(100) == b"answer"
-            assert time.monotonic() - begin >= 0.1
+    with (
+        socket.create_server(("127.0.0.1", 0)) as far,
+        delayed(f"127.0.0.1:{far.getsockname()[1]}", 0.1) as address,
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2]))) as near,
+    ):
+        begin = time.monotonic()
+        near.sendall(b"question")
+        end, _ = far.accept()
+        with end:
+            assert end.recv(100) == b"question"
+            end.sendall(b"answer")
+            assert near.recv(100) == b"answer"
+        assert time.monotonic() - begin >= 0.1
 
 
 @pytest.mark.slow
