@@ -43,7 +43,7 @@ LONGEST_PAUSE_S = 5.0
 LONGEST_LOSS_S = 30.0  # then a stream is tried even if the channel does not say that it is back
 CLOSE_S = 2.0
 # In hand at once: with the client's 1,000 a stream stands still while a batch of them is committed.
-MAX_MESSAGES = 4_000
+MAX_MESSAGES = 2_000
 DRAIN_S = 1.5
 FAULT_PAUSE_S = 0.1  # a handler that raises gets its message again at once: bounds that loop
 
