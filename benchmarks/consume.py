@@ -69,7 +69,7 @@ def ours(name: str, address: str, project: str, count: int, topics: list[str]) -
     clock, versions = SystemClock(), Versions()
     with tempfile.TemporaryDirectory() as folder:
         pubsub = PubSub(project, address)
-        journal = Journal(Path(folder) / "bench.db", clock, keep={})
+        journal = Journal(Path(folder) / "bench.db", clock)
         ring = MessageRing()
         stores = Stores(
             PriceStore(versions, timedelta(seconds=30)),
