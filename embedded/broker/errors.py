@@ -5,6 +5,7 @@ BrokerError
 ├── NotFoundError            it is not
 ├── InvalidArgumentError     the request can never be right
 ├── FailedPreconditionError  right in itself, not in the present state (a detached subscription)
+├── AbortedError             somebody else changed it meanwhile; read it again
 ├── ResourceExhaustedError   a backlog is at its byte limit; try again later
 ├── UnavailableError         the broker is stopping
 ├── BindError                the address cannot be served (busy port, foreign host)
@@ -59,6 +60,18 @@ class FailedPreconditionError(BrokerError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Subscription is detached and cannot be used (resource={_id(name)}).")
+
+
+class AbortedError(BrokerError):
+    """A policy was changed since it was read."""
+
+    status = "ABORTED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There were concurrent policy changes. Please retry the whole read-modify-write with "
+            "exponential backoff."
+        )
 
 
 class ResourceExhaustedError(BrokerError):

@@ -5,6 +5,7 @@ import gc
 import ipaddress
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import grpc.aio
@@ -66,7 +67,8 @@ async def serve(
         (
             service(publisher.NAME, publisher.Publisher(registry).methods()),
             service(subscriber.NAME, subscriber.Subscriber(registry).methods()),
-            _Monitoring(registry),
+            _OnDemand("google.monitoring.v3.", partial(_monitoring, registry)),
+            _OnDemand("google.iam.v1.", partial(_iam, registry)),
         )
     )
     bracketed = f"[{host}]" if ":" in host else host
@@ -87,23 +89,33 @@ async def serve(
         await server.stop(grace=0.5)
 
 
-class _Monitoring:
-    """The monitoring service, imported when it is first called: many a broker never is."""
+class _OnDemand:
+    """A service that is imported when it is first called: many a broker never is."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, prefix: str, load: Callable[[], Any]) -> None:
+        self._prefix = f"/{prefix}"
+        self._load = load
         self._service: Any = None
 
     def service(self, call: Any) -> Any:
         """gRPC's question to every handler: is this method yours?"""
-        if not call.method.startswith("/google.monitoring.v3."):
+        if not call.method.startswith(self._prefix):
             return None
         if self._service is None:
-            from embedded.broker import monitoring
-
-            methods = monitoring.MetricService(self._registry).methods()
-            self._service = service(monitoring.NAME, methods)
+            self._service = self._load()
         return self._service.service(call)
+
+
+def _monitoring(registry: Registry) -> Any:
+    from embedded.broker import monitoring
+
+    return service(monitoring.NAME, monitoring.MetricService(registry).methods())
+
+
+def _iam(registry: Registry) -> Any:
+    from embedded.broker import iam
+
+    return service(iam.NAME, iam.IamPolicy(registry).methods())
 
 
 def _probe(host: str, port: int) -> None:
