@@ -27,6 +27,7 @@ def types_of(package: str, module: str) -> Any:
 
 
 _pubsub = types_of("google.pubsub_v1", "pubsub")
+_schema = types_of("google.pubsub_v1", "schema")
 
 
 def raw(name: str) -> Any:
@@ -34,8 +35,14 @@ def raw(name: str) -> Any:
     return getattr(_pubsub, name).pb()
 
 
+def schema_raw(name: str) -> Any:
+    """The same for a class of the schema service."""
+    return getattr(_schema, name).pb()
+
+
 PubsubMessage = raw("PubsubMessage")
 ReceivedMessage = raw("ReceivedMessage")
+Schema = schema_raw("Schema")
 StreamingPullResponse = raw("StreamingPullResponse")
 Subscription = raw("Subscription")
 Topic = raw("Topic")

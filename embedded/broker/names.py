@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def check(name: str, collection: str) -> str:
-    """`name` if it is a well-formed name in `collection` ("topics" or "subscriptions")."""
+    """`name` if it is a well-formed name in `collection` ("topics", "subscriptions", ...)."""
     parts = name.split("/")
     if (
         len(parts) != 4

@@ -44,8 +44,7 @@ class Publisher:
         return self._registry.update_topic(request.topic, request.update_mask.paths).settings
 
     def _publish(self, request: Any) -> Any:
-        topic = self._registry.topic(request.topic)
-        return _PublishResponse(message_ids=topic.publish(request))
+        return _PublishResponse(message_ids=self._registry.publish(request))
 
     def _get(self, request: Any) -> Any:
         return self._registry.topic(request.topic).settings

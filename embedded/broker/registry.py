@@ -1,6 +1,7 @@
 """All topics and subscriptions of the broker: created, found, listed, changed, deleted."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from consumers.clock import Clock
@@ -12,6 +13,7 @@ from embedded.broker.errors import (
 )
 from embedded.broker.policy import Alarm
 from embedded.broker.retention import Limits
+from embedded.broker.schemas import DELETED_SCHEMA, Schemas
 from embedded.broker.subscription import Subscription
 from embedded.broker.topic import Sequencer, Topic
 
@@ -22,6 +24,7 @@ class Registry:
     def __init__(self, *, clock: Clock, alarm: Alarm, limits: Limits | None = None) -> None:
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
+        self.schemas = Schemas(clock)
         self.clock = clock
         self._alarm = alarm
         self._limits = limits or Limits()
@@ -34,6 +37,7 @@ class Registry:
         completed = settings.completed_topic(wanted)
         if wanted.name in self.topics:
             raise AlreadyExistsError(wanted.name)
+        self._check_schema(completed)
         topic = Topic(completed, clock=self.clock, sequencer=self._sequencer, limits=self._limits)
         self.topics[topic.name] = topic
         return topic
@@ -48,11 +52,30 @@ class Registry:
     def update_topic(self, changes: Any, paths: list[str]) -> Topic:
         """Set the fields `paths` of a topic."""
         topic = self.topic(changes.name)
-        topic.settings = settings.completed_topic(
+        changed = settings.completed_topic(
             settings.merged(topic.settings, changes, paths, settings.TOPIC_FIELDS)
         )
+        self._check_schema(changed)
+        topic.settings = changed
         topic.retain()
         return topic
+
+    def publish(self, request: Any) -> list[str]:
+        """Publish a raw PublishRequest, checked against its topic's schema; the ids, in order."""
+        topic = self.topic(request.topic)
+        if not topic.settings.HasField("schema_settings"):
+            return topic.publish(request)
+        return topic.publish(
+            request, stamp=partial(self.schemas.stamp, topic.settings.schema_settings)
+        )
+
+    def delete_schema(self, name: str) -> None:
+        """Topics that hold to it say so, and take no more messages."""
+        schema = self.schemas.find(name)
+        self.schemas.delete(name)
+        for topic in self.topics.values():
+            if topic.settings.schema_settings.schema == schema.name:
+                topic.settings.schema_settings.schema = DELETED_SCHEMA
 
     def delete_topic(self, name: str) -> None:
         """Its subscriptions stay, with what they have, and never get more."""
@@ -142,6 +165,10 @@ class Registry:
         raise NotFoundError(snapshot)
 
     # Inside
+
+    def _check_schema(self, topic: Any) -> None:
+        if topic.HasField("schema_settings"):
+            self.schemas.check_settings(topic.schema_settings)
 
     def _topic_of(self, subscription: Subscription) -> Topic | None:
         topic = self.topics.get(subscription.settings.topic)

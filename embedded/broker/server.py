@@ -69,6 +69,7 @@ async def serve(
             service(subscriber.NAME, subscriber.Subscriber(registry).methods()),
             _OnDemand("google.monitoring.v3.", partial(_monitoring, registry)),
             _OnDemand("google.iam.v1.", partial(_iam, registry)),
+            _OnDemand("google.pubsub.v1.SchemaService", partial(_schemas, registry)),
         )
     )
     bracketed = f"[{host}]" if ":" in host else host
@@ -116,6 +117,12 @@ def _iam(registry: Registry) -> Any:
     from embedded.broker import iam
 
     return service(iam.NAME, iam.IamPolicy(registry).methods())
+
+
+def _schemas(registry: Registry) -> Any:
+    from embedded.broker import schema_service
+
+    return service(schema_service.NAME, schema_service.SchemaService(registry).methods())
 
 
 def _probe(host: str, port: int) -> None:

@@ -47,22 +47,38 @@ def seconds(duration: Any) -> float:
 
 
 def merged(settings: Any, changes: Any, paths: Sequence[str], allowed: Collection[str]) -> Any:
-    """A copy of `settings` with the fields `paths` as `changes` has them."""
+    """A copy of `settings` with the fields `paths` as `changes` has them.
+
+    A path may lead into a field: "schema_settings.first_revision_id".
+    """
     if not paths:
         raise InvalidArgumentError("The update_mask in the request must not be empty.")
-    for path in paths:
-        if path not in allowed:
-            raise InvalidArgumentError("update_mask", path, "name fields that can be changed")
-    result, chosen = type(settings)(), type(settings)()
+    result = type(settings)()
     result.CopyFrom(settings)
-    chosen.CopyFrom(changes)
-    for field in chosen.DESCRIPTOR.fields:
-        if field.name not in paths:
-            chosen.ClearField(field.name)
     for path in paths:
-        result.ClearField(path)
-    result.MergeFrom(chosen)
+        if path.partition(".")[0] not in allowed:
+            raise InvalidArgumentError("update_mask", path, "name fields that can be changed")
+        _take_over(result, changes, path)
     return result
+
+
+def _take_over(target: Any, source: Any, path: str) -> None:
+    """Make the field `path` of `target` what it is in `source`."""
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        field = target.DESCRIPTOR.fields_by_name.get(parent)
+        if field is None or field.message_type is None or field.is_repeated:
+            raise InvalidArgumentError("update_mask", path, "name fields that can be changed")
+        target, source = getattr(target, parent), getattr(source, parent)
+    if leaf not in target.DESCRIPTOR.fields_by_name:
+        raise InvalidArgumentError("update_mask", path, "name fields that can be changed")
+    target.ClearField(leaf)
+    chosen = type(source)()
+    chosen.CopyFrom(source)
+    for other in chosen.DESCRIPTOR.fields:
+        if other.name != leaf:
+            chosen.ClearField(other.name)
+    target.MergeFrom(chosen)
 
 
 def completed_topic(topic: Any) -> Any:

@@ -1,5 +1,6 @@
 """A topic: stores what is published, once, and offers it to its subscriptions."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from consumers.clock import Clock
@@ -64,10 +65,15 @@ class Topic:
                 wanted.append(seconds(subscription.settings.message_retention_duration))
         self.window.seconds = max(wanted)
 
-    def publish(self, request: Any) -> list[str]:
-        """Store the messages of a raw PublishRequest and offer them; their ids, in order."""
+    def publish(self, request: Any, *, stamp: Callable[[Any], None] | None = None) -> list[str]:
+        """Store the messages of a raw PublishRequest and offer them; their ids, in order.
+
+        `stamp` gets the messages first; it may refuse them or add attributes of the broker's own.
+        """
         _check(request)
         self._check_room()
+        if stamp is not None:
+            stamp(request.messages)
         return self.forward(request.messages)
 
     def forward(self, messages: Any) -> list[str]:
