@@ -1,5 +1,6 @@
 """`fusion broker`: the embedded broker by itself."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,8 +14,12 @@ def broker(
     allow_public: Annotated[
         bool, typer.Option("--allow-public", help="Serve other machines too. No credentials asked.")
     ] = False,
+    seed: Annotated[
+        Path | None,
+        typer.Option(help="TOML or JSON file of topics and subscriptions to start with."),
+    ] = None,
 ) -> None:
     """Run a Pub/Sub broker on this machine; prints one JSON line with its address."""
     from embedded.broker.command import run
 
-    raise typer.Exit(run(host, port, allow_public=allow_public))
+    raise typer.Exit(run(host, port, allow_public=allow_public, seed=seed))

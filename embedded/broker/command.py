@@ -4,29 +4,52 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
-from embedded.broker.errors import BindError
+from embedded.broker.errors import BindError, SeedError
 from embedded.broker.lifeline import parent_gone
+from embedded.broker.registry import Registry
+from embedded.broker.seed import read
 from embedded.broker.server import serve
 
 
-def run(host: str, port: int, *, allow_public: bool = False, parent: int | None = None) -> int:
+def run(
+    host: str,
+    port: int,
+    *,
+    allow_public: bool = False,
+    parent: int | None = None,
+    seed: Path | None = None,
+) -> int:
     """Serve until SIGTERM, SIGINT (not with a `parent`) or the end of process `parent`.
 
     Returns the exit status, 0 or 2.
 
     Prints one line, `{"address": "127.0.0.1:8085"}`, on standard output once it listens.
-    2: the address cannot be served, with one line on standard error.
+    2: the address cannot be served, or the seed file is wrong; with a line on standard error
+    for each fault.
     """
     try:
-        asyncio.run(_run(host, port, allow_public=allow_public, parent=parent))
+        prepare = None if seed is None else read(seed).sow
+        asyncio.run(_run(host, port, allow_public=allow_public, parent=parent, prepare=prepare))
+    except SeedError as error:
+        sys.stderr.write("".join(f"broker: {fault}\n" for fault in error.faults))
+        return 2
     except BindError as error:
         sys.stderr.write(f"broker: {error}\n")
         return 2
     return 0
 
 
-async def _run(host: str, port: int, *, allow_public: bool, parent: int | None) -> None:
+async def _run(
+    host: str,
+    port: int,
+    *,
+    allow_public: bool,
+    parent: int | None,
+    prepare: Callable[[Registry], None] | None,
+) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
@@ -37,7 +60,9 @@ async def _run(host: str, port: int, *, allow_public: bool, parent: int | None) 
         watch = asyncio.create_task(parent_gone(parent, sys.stdin.fileno()), name="lifeline")
         watch.add_done_callback(lambda _: stop.set())
     try:
-        await serve(host, port, stop=stop, ready=_announce, allow_public=allow_public)
+        await serve(
+            host, port, stop=stop, ready=_announce, allow_public=allow_public, prepare=prepare
+        )
     finally:
         if watch is not None:
             watch.cancel()

@@ -9,6 +9,7 @@ BrokerError
 ├── ResourceExhaustedError   a backlog is at its byte limit; try again later
 ├── UnavailableError         the broker is stopping
 ├── BindError                the address cannot be served (busy port, foreign host)
+├── SeedError                the seed file is wrong, a line for each fault
 └── BrokerStartError         the child process did not come up
 """
 
@@ -101,6 +102,14 @@ class BindError(BrokerError):
     def __init__(self, host: str, port: int | None, reason: str) -> None:
         address = host if port is None else f"{host}:{port}"
         super().__init__(f"cannot serve {address}: {reason}")
+
+
+class SeedError(BrokerError):
+    """The seed file is wrong; `faults` has a line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
 
 
 class BrokerStartError(BrokerError):

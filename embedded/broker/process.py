@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 from embedded.broker.errors import BrokerStartError
@@ -18,8 +19,9 @@ class BrokerProcess:
     the next broker where they lost the last one.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, seed: Path | None = None) -> None:
         self._host = host
+        self._seed = seed
         self._port = port
         self._address = ""
         self._child: subprocess.Popen[bytes] | None = None
@@ -46,6 +48,7 @@ class BrokerProcess:
         self._close()
         command = [sys.executable, "-m", "embedded.broker", "--host", self._host]
         command += ["--port", str(self._port), "--parent", str(os.getpid())]
+        command += [] if self._seed is None else ["--seed", str(self._seed)]
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

@@ -52,16 +52,20 @@ async def serve(
     ready: Callable[[str], None],
     allow_public: bool = False,
     limits: Limits | None = None,
+    prepare: Callable[[Registry], None] | None = None,
 ) -> None:
     """Serve until `stop` is set; `ready` gets the address ("127.0.0.1:8085") once it listens.
 
-    Port 0 takes a free one. BindError if the address cannot be had. When stopping, streams end
+    Port 0 takes a free one. `prepare` sees the registry before anybody is served.
+    BindError if the address cannot be had. When stopping, streams end
     with UNAVAILABLE, so that clients reconnect to whoever comes next.
     """
     check_host(host, allow_public=allow_public)
     _probe(host, port)
     clock, loop = SystemClock(), asyncio.get_running_loop()
     registry = Registry(clock=clock, alarm=loop.call_at, limits=limits)
+    if prepare is not None:
+        prepare(registry)
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers(
         (
