@@ -15,6 +15,7 @@ from embedded.broker.streaming import StreamingPull
 NAME = "google.pubsub.v1.Subscriber"
 _LONGEST_PULL_S = 10.0
 _ListSubscriptionsResponse = raw("ListSubscriptionsResponse")
+_ListSnapshotsResponse = raw("ListSnapshotsResponse")
 _SeekResponse = raw("SeekResponse")
 
 
@@ -38,6 +39,7 @@ class Subscriber:
             "Pull": waiting(self._pull, raw("PullRequest")),
             "StreamingPull": streaming(self._streaming_pull.serve, raw("StreamingPullRequest")),
             "ModifyPushConfig": unary(self._modify_push, raw("ModifyPushConfigRequest")),
+            "ListSnapshots": unary(self._list_snapshots, raw("ListSnapshotsRequest")),
             "Seek": unary(self._seek, raw("SeekRequest")),
         }
 
@@ -84,6 +86,11 @@ class Subscriber:
         subscription = self._registry.subscription(request.subscription)
         subscription.settings.push_config.CopyFrom(request.push_config)
         return EMPTY
+
+    def _list_snapshots(self, request: Any) -> Any:
+        """None: there are no snapshots here yet. Clients list them when they tidy up."""
+        names.project(request.project)
+        return _ListSnapshotsResponse()
 
     def _seek(self, request: Any) -> Any:
         if request.HasField("time"):

@@ -12,6 +12,10 @@ def _seconds(seconds: int) -> Duration:
     return Duration(seconds=seconds)
 
 
+def test_a_project_lists_its_snapshots(subscriber: SubscriberClient, project: str) -> None:
+    assert list(subscriber.list_snapshots(project=f"projects/{project}")) == []
+
+
 def test_defaults_are_pubsubs(subscriber: SubscriberClient, subscription: str, topic: str) -> None:
     found = subscriber.get_subscription(subscription=subscription)
     assert (found.topic, found.ack_deadline_seconds) == (topic, 10)
