@@ -4,22 +4,39 @@ https://docs.cloud.google.com/pubsub/docs/schemas
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from consumers.clock import Clock
 from embedded.broker import names
 from embedded.broker.avro import AvroDefinition
 from embedded.broker.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from embedded.broker.messages import Schema as SchemaMessage
+from embedded.broker.proto_definition import ProtoDefinition
 
 DELETED_SCHEMA = "_deleted-schema_"
 _MOST_REVISIONS = 20
 _LONGEST_DEFINITION = 300_000
-_PROTOCOL_BUFFER, _AVRO = 1, 2
-_JSON, _BINARY = 1, 2
+_JSON, _BINARY = 1, 2  # google.pubsub.v1.Encoding
 _ENCODINGS = {_JSON: "JSON", _BINARY: "BINARY"}
+
+
+class Definition(Protocol):
+    """What a revision demands; its checks raise InvalidArgumentError."""
+
+    def check_json(self, message: bytes) -> None:
+        """Refuse what is not one message in JSON."""
+
+    def check_binary(self, message: bytes) -> None:
+        """Refuse what is not one message in the schema type's binary encoding."""
+
+    def check_successor(self, later: Any) -> None:
+        """Refuse a definition of the same type that may not follow this one."""
+
+
+# By google.pubsub.v1.Schema.Type.
+_DEFINITIONS: dict[int, Callable[[str], Definition]] = {1: ProtoDefinition, 2: AvroDefinition}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +44,7 @@ class Revision:
     """One revision: `message` is its Schema message, `definition` what it demands."""
 
     message: Any
-    definition: AvroDefinition
+    definition: Definition
 
     @property
     def id(self) -> str:
@@ -112,11 +129,13 @@ class Schemas:
         return {n: s.latest for n, s in self._schemas.items() if n.startswith(prefix)}
 
     def commit(self, name: str, wanted: Any) -> Revision:
-        """A further revision; it must be able to read the latest one's messages, and the reverse.
+        """A further revision, of the same type; it must fit the latest one.
 
         https://docs.cloud.google.com/pubsub/docs/commit-schema-revision
         """
         schema = self.find(name)
+        if wanted.type_ != schema.latest.message.type_:
+            raise InvalidArgumentError("schema type", wanted.type_, "stay what it was")
         revision = self._revision(schema.name, wanted)
         schema.latest.definition.check_successor(revision.definition)
         return self._append(schema, revision)
@@ -184,18 +203,15 @@ class Schemas:
         return revision
 
 
-def _definition(wanted: Any) -> AvroDefinition:
+def _definition(wanted: Any) -> Definition:
     if len(wanted.definition) > _LONGEST_DEFINITION:
         raise InvalidArgumentError(
             "size of the schema definition", len(wanted.definition), "be at most 300 kB"
         )
-    if wanted.type_ == _PROTOCOL_BUFFER:
-        raise InvalidArgumentError(
-            "This broker knows Avro schemas only: a PROTOCOL_BUFFER definition cannot be checked."
-        )
-    if wanted.type_ != _AVRO:
-        raise InvalidArgumentError("schema type", wanted.type_, "be AVRO")
-    return AvroDefinition(wanted.definition)
+    kind = _DEFINITIONS.get(wanted.type_)
+    if kind is None:
+        raise InvalidArgumentError("schema type", wanted.type_, "be AVRO or PROTOCOL_BUFFER")
+    return kind(wanted.definition)
 
 
 def _first_fitting(revisions: list[Revision], data: bytes, encoding: int) -> Revision:

@@ -94,12 +94,20 @@ def test_what_is_no_avro_definition_is_refused(
         schemas.validate_schema(parent=f"projects/{project}", schema=schema)
 
 
-def test_a_protobuf_definition_is_refused_in_plain_words(
+def test_a_protobuf_schema_is_kept_and_its_messages_checked(
     schemas: SchemaServiceClient, project: str
 ) -> None:
-    schema = {"type_": "PROTOCOL_BUFFER", "definition": 'syntax = "proto3"; message M {}'}
-    with pytest.raises(exceptions.InvalidArgument, match="knows Avro schemas only"):
-        schemas.validate_schema(parent=f"projects/{project}", schema=schema)
+    parent = f"projects/{project}"
+    definition = 'syntax = "proto3"; message Price { string asset = 1; double usd = 2; }'
+    proto = {"type_": "PROTOCOL_BUFFER", "definition": definition}
+    name = schemas.create_schema(parent=parent, schema=proto, schema_id="proto").name
+    request = {"parent": parent, "name": name}
+    schemas.validate_message(request=request | {"encoding": "JSON", "message": ETH})
+    schemas.validate_message(request=request | {"encoding": "BINARY", "message": b"\n\x03ETH"})
+    with pytest.raises(exceptions.InvalidArgument, match="failed schema validation"):
+        schemas.validate_message(request=request | {"encoding": "JSON", "message": b'{"eur": 1}'})
+    with pytest.raises(exceptions.InvalidArgument, match="stay what it was"):
+        schemas.commit_schema(name=name, schema=_avro(PRICE))
 
 
 def test_revisions_are_committed_rolled_back_and_deleted(
