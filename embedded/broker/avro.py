@@ -2,12 +2,17 @@
 
 Avro: https://avro.apache.org/docs/1.11.1/specification/ ; fastavro is imported with the first
 definition. It raises whatever it stumbles over on bad input, which is why everything is caught.
+
+Its compiled reader dies of a value that is nested deep enough, and the process with it. Its Python
+reader, which it falls back to itself where there is no compiled one, is stopped by the recursion
+limit of the interpreter; so is a deep definition, by looking through it before it is parsed.
 """
 
 import io
 import json
 from typing import Any
 
+from embedded.broker.avro_defects import defect
 from embedded.broker.avro_resolution import Resolution
 from embedded.broker.errors import InvalidArgumentError
 
@@ -17,11 +22,15 @@ class AvroDefinition:
 
     def __init__(self, text: str) -> None:
         import fastavro
+        from fastavro import _read_py
 
-        self._reader = fastavro
-        self._schema = _parsed(text, lambda loaded: loaded)
+        self._reader, self._read_binary = fastavro, _read_py.schemaless_reader
         # Avro's JSON form names every field of a record: a default is for readers of old messages.
         self._complete = _parsed(text, _without_defaults)
+        self._schema = _parsed(text, lambda loaded: loaded)
+        found = defect(self._schema)
+        if found:
+            raise InvalidArgumentError("Avro schema definition", found)
 
     def check_json(self, message: bytes) -> None:
         """Refuse what is not one value in Avro's JSON encoding."""
@@ -37,7 +46,7 @@ class AvroDefinition:
         """Refuse what is not one value in Avro's binary encoding, to the last byte."""
         stream = io.BytesIO(message)
         try:
-            self._reader.schemaless_reader(stream, self._schema, None)
+            self._read_binary(stream, self._schema, None)
         except Exception as error:  # noqa: BLE001 - see the module
             raise _unfit("binary", _said(error)) from None
         if stream.tell() != len(message):
@@ -47,7 +56,10 @@ class AvroDefinition:
         """Refuse a revision that could not read this one's messages, or whose messages this one
         could not read: https://docs.cloud.google.com/pubsub/docs/commit-schema-revision"""
         for reader, writer in ((later, self), (self, later)):
-            fault = Resolution(reader.schema, writer.schema).fault()
+            try:
+                fault = Resolution(reader.schema, writer.schema).fault()
+            except RecursionError:
+                fault = "it is nested too deep"
             if fault:
                 raise InvalidArgumentError("schema revision", fault, "fit the one before")
 

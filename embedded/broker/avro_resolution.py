@@ -19,7 +19,7 @@ class Resolution:
 
     def __init__(self, reader: Any, writer: Any) -> None:
         self._reader, self._writer = reader, writer
-        self._reader_names, self._writer_names = _named(reader), _named(writer)
+        self._reader_names, self._writer_names = named(reader), named(writer)
         self._seen: set[tuple[str, str]] = set()
 
     def fault(self) -> str | None:
@@ -34,8 +34,8 @@ class Resolution:
             return next((fault for fault in found if fault), None)
         if isinstance(reader, list):
             faults = [self._fault(branch, writer, where) for branch in reader]
-            return None if None in faults else f"{where}: {_kind(writer)} is not in the union"
-        kind, written = _kind(reader), _kind(writer)
+            return None if None in faults else f"{where}: {kind_of(writer)} is not in the union"
+        kind, written = kind_of(reader), kind_of(writer)
         if kind != written:
             ok = written in _READS.get(kind, ())
             return None if ok else f"{where} is {written} in one and {kind} in the other"
@@ -78,7 +78,7 @@ class Resolution:
         return None
 
 
-def _kind(schema: Any) -> str:
+def kind_of(schema: Any) -> str:
     return str(schema["type"]) if isinstance(schema, dict) else str(schema)
 
 
@@ -86,7 +86,7 @@ def _short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _named(schema: Any) -> dict[str, Any]:
+def named(schema: Any) -> dict[str, Any]:
     """All named types defined within `schema`, by full name."""
     found: dict[str, Any] = {}
     waiting = [schema]
