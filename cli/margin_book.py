@@ -13,6 +13,7 @@ from consumers.book_source import load_book
 from consumers.errors import BookSourceError
 from core.bands import STATUS_ORDER, Floats
 from core.book import Book
+from core.concentration import Share, concentration, liquidations_at_risk
 from core.errors import FieldError
 from core.exact import CONTEXT, ONE, decimal_of
 from core.policy import Policy
@@ -20,7 +21,9 @@ from core.portfolio import Portfolio
 from core.position_rows import portfolios_from_rows
 from core.valuation import Valuation
 
-KEYS = ("rows", "previous_prices", "edges", "drops", "worst")
+KEYS = ("rows", "previous_prices", "edges", "drops", "worst", "falls", "confidence")
+LARGEST = 5
+CONFIDENCE = "0.99"
 WORST = 10
 EDGES = tuple(map(Decimal, (0, 15, 30, 50, 75, 100, 150, 200, 300)))
 DROPS = tuple(Decimal(percent).scaleb(-2) for percent in range(0, 100, 5))
@@ -48,7 +51,10 @@ def book(value: object, policy: Policy | None, positions: Path | None, *, summar
         "movers": _movers(now, table),
         "histogram": _histogram(now, table),
         "drop_curve": _drop_curve(now, table),
+        "concentration": _concentration(now),
     }
+    if "falls" in table:
+        answer["liquidations_at_risk"] = _at_risk(now, table)
     if not summary:
         answer["accounts"] = [figures(now.assess(user)) for user in held.users]
     return answer
@@ -138,6 +144,41 @@ def _drop_curve(now: Valuation, table: Mapping[str, Any]) -> list[Row]:
         {"drop": exact(drop), "collateral_usd_display": _cents(usd)}
         for drop, usd in zip(drops, fallen, strict=True)
     ]
+
+
+def _concentration(now: Valuation) -> Row:
+    """The largest accounts and assets by counted collateral; each list adds up to 100 percent."""
+    found = concentration(now, LARGEST)
+    return {
+        "effective_accounts": round(found.effective_accounts, 2),
+        "accounts": [_share(share) for share in found.accounts],
+        "assets": [_share(share) for share in found.assets],
+        "unpriced": list(found.unpriced),
+    }
+
+
+def _share(share: Share) -> Row:
+    return {
+        "name": share.name,
+        "collateral_usd_display": _cents(share.usd),
+        "percent_display": f"{share.percent:.2f}",
+    }
+
+
+def _at_risk(now: Valuation, table: Mapping[str, Any]) -> Row:
+    """What falls of the market, such as those of past days, put into LIQUIDATION."""
+    given = sequence(table["falls"], "falls")
+    falls = [float(decimal_of(raw, f"falls.{i}")) for i, raw in enumerate(given)]
+    found = liquidations_at_risk(now, falls, table.get("confidence", CONFIDENCE))
+    return {
+        "confidence": exact(found.confidence),
+        "fall": found.fall,
+        "rank": found.rank,
+        "of": found.count,
+        "accounts": found.accounts,
+        "collateral_usd_display": _cents(found.collateral_usd),
+        "borrow_usd_display": _cents(found.borrow_usd),
+    }
 
 
 def _known(values: Floats) -> float:

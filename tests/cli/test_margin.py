@@ -367,3 +367,26 @@ def test_the_price_shown_for_a_recovery_has_recovered() -> None:
     for trigger in account(ask)["triggers"]:
         if trigger["direction"] == "recovers_at" and trigger["asset"] == "SOL":
             assert Decimal(trigger["price_display"]) <= Decimal(trigger["price"])
+
+
+def test_a_book_says_on_whom_it_rests_and_what_past_falls_would_do() -> None:
+    ask = {
+        "prices": {"ETH": 100, "USDC": 1},
+        "accounts": [
+            {"user_id": "ann", "collateral": {"ETH": "1.5"}, "borrow": {"USDC": 100}},
+            {"user_id": "bob", "collateral": {"ETH": 1}, "borrow": {"USDC": 50}},
+        ],
+        "falls": ["0.6", "0.3", "0.1", "0"],
+        "confidence": "0.5",
+    }
+    found = answer("book", ask)
+    shares = found["concentration"]["accounts"]
+    assert [(one["name"], one["percent_display"]) for one in shares] == [
+        ("ann", "60.00"),
+        ("bob", "40.00"),
+    ]
+    risk = found["liquidations_at_risk"]
+    assert (risk["rank"], risk["fall"], risk["accounts"]) == (2, Decimal("0.3"), 1)
+    assert risk["collateral_usd_display"] == "150.00"
+    code, _, faults = run("book", {**ask, "falls": ["x"]})
+    assert (code, faults) == (2, ["line 1: falls.0: is not a plain finite number"])
