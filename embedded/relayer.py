@@ -85,7 +85,7 @@ class EscrowLife:
         return SettlementEvent(
             event=kind,
             chain_id=CHAIN_ID,
-            transaction_hash="0x" + self._digest("transaction")[:62],
+            transaction_hash="0x" + self._digest("transaction"),
             log_index=0,
             escrow=escrow,
             payer=payer,

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 SYMBOL = re.compile(r"[A-Z0-9._-]{1,32}")
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 INTEGER = re.compile(r"\d{1,19}", re.ASCII)
@@ -69,6 +70,13 @@ def identifier(value: object, field: str) -> str:
     if type(value) is not str or ID.fullmatch(value) is None:
         raise RefusedError(field)
     return value
+
+
+def transaction_hash(value: object, field: str) -> str:
+    """An id, or the 32 bytes of a transaction on a chain in hex, longer than an id may be."""
+    if type(value) is str and HASH.fullmatch(value) is not None:
+        return value
+    return identifier(value, field)
 
 
 def symbol(value: object, field: str) -> str:

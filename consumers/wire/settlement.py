@@ -111,7 +111,7 @@ def _read(body: dict[str, Any], attributes: Mapping[str, str], now: datetime) ->
     return SettlementEvent(
         event=event,
         chain_id=fields.integer(_first(body, "chain_id", "chainId"), "chain_id"),
-        transaction_hash=fields.identifier(
+        transaction_hash=fields.transaction_hash(
             _first(body, "transactionHash", "transaction_hash"), "transactionHash"
         ),
         log_index=fields.integer(_first(body, "logIndex", "log_index"), "logIndex"),

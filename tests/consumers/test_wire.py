@@ -405,6 +405,19 @@ def test_a_settlement_event_survives_the_wire_and_its_key_is_its_place_on_the_ch
     assert wire.key_of(sent) == "1/0xabc/0"
 
 
+def test_a_chains_own_transaction_hash_is_longer_than_an_id_and_read() -> None:
+    found = "0x" + "8f" * 32
+    encoded = wire.encode_settlement(replace(escrow(address="0xFactory"), transaction_hash=found))
+    event = wire.decode_settlement(encoded.data, encoded.attributes, NOW)
+    assert isinstance(event, SettlementEvent)
+    assert event.transaction_hash == found
+    assert wire.key_of(event) == f"1/{found}/0"
+    base = orjson.loads(encoded.data)
+    for wrong in (found + "8f", "0x" + "zz" * 32, "x" * 65):
+        refused = wire.decode_settlement(body(base, transactionHash=wrong), {}, NOW)
+        assert reason(refused) == "transactionHash"
+
+
 def test_a_receipt_survives_the_wire() -> None:
     encoded = wire.encode_receipt(RECEIPT)
     assert wire.decode_receipt(encoded.data, encoded.attributes, NOW) == RECEIPT
