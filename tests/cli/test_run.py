@@ -152,7 +152,7 @@ def test_a_simulated_market_without_a_dashboard_ends_with_ctrl_c_and_its_summary
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
     summary = orjson.loads(out)
-    assert process.returncode == 0
+    assert process.returncode == 0, summary
     assert summary["lost"] == 0
     assert summary["ticks"] >= 10
 

@@ -38,6 +38,7 @@ class Room:
             "GCP_PROJECT": project,
             "FUSION_DATA_DIR": str(folder),
             "FUSION_LOG_LEVEL": "error",
+            "FUSION_REPLICA": "a1",
             **environment,
         }
         self._command = [sys.executable, "-m", "tests.drills.room_process"]

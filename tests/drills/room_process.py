@@ -5,9 +5,7 @@ a control that must lose or double events: "ack-first", "no-key".
 """
 
 import os
-import signal
 import sys
-import threading
 import uuid
 
 import orjson
@@ -16,6 +14,7 @@ from consumers import intake, runtime
 from consumers.feed import Incoming
 from consumers.runtime import Runtime
 from consumers.settings import load
+from embedded.signals import stop_on_signals
 
 EVERY_S = 0.5
 
@@ -39,8 +38,7 @@ def spoil(mode: str) -> None:
 def main(mode: str) -> None:
     """Run until SIGTERM, or until nobody reads."""
     spoil(mode)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = stop_on_signals()
     parent = os.getppid()
     room = Runtime(load())
     room.start()

@@ -66,7 +66,7 @@ class Watched:
 
     def waiting(self) -> int | None:
         """Events that the broker has no acknowledgement for."""
-        name = ephemeral("control-room", SETTLEMENTS, "a1").name
+        name = ephemeral("settlements", SETTLEMENTS, self.runtime.replica).name
         return self.source.poll(timedelta(seconds=3))[name].backlog
 
     def close(self) -> None:

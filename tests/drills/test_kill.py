@@ -79,7 +79,7 @@ def drill(room: Room, mode: str, waiting: "BacklogSource", subscription: str) ->
 def test_twenty_kills_lose_nothing_and_double_nothing_but_in_the_controls(
     broker: BrokerProcess, project: str, tmp_path: Path, mode: str
 ) -> None:
-    subscription = ephemeral("control-room", SETTLEMENTS, "a1").name
+    subscription = ephemeral("settlements", SETTLEMENTS, "a1").name
     waiting = BacklogSource(project, broker.address, SystemClock())
     with room(broker.address, project, tmp_path / "var") as made:
         outcome = drill(made, mode, waiting, subscription)
