@@ -155,7 +155,8 @@ class Registry:
         topic = self._topic_of(subscription)
         if topic is not None:
             topic.window.trim(self.clock.now().timestamp())
-        subscription.delivery.seek(start, topic.window.since(start) if topic else ())
+        retained = topic.window.since(start) if topic else ()
+        subscription.delivery.seek(start, subscription.fitting(retained))
 
     def seek_to_snapshot(self, name: str, snapshot: str) -> None:
         """There are no snapshots here yet."""

@@ -1,11 +1,11 @@
 """A subscription: its settings, its delivery, and where its dead letters go."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from consumers.clock import Clock
-from embedded.broker import names
+from embedded.broker import filter, names
 from embedded.broker.delivery import Delivery
 from embedded.broker.encoding import Message
 from embedded.broker.errors import FailedPreconditionError
@@ -20,8 +20,10 @@ _SOURCE = "CloudPubSubDeadLetterSource"
 class Subscription:
     """One subscription. `settings` is its Subscription message, completed.
 
-    Ordering keys, filters, exactly-once delivery, expiration and push are stored and returned;
-    delivery does not yet go by them.
+    Ordering keys, exactly-once delivery, expiration and push are stored and returned; delivery
+    does not yet go by them. `fits` tells from a message's attributes whether the filter lets it
+    through, None without one; what does not fit never comes here. InvalidArgumentError if the
+    filter is none.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Subscription:
         find_topic: Callable[[str], Topic | None],
     ) -> None:
         self.settings = settings
+        self.fits = filter.compiled(settings.filter) if settings.filter else None
         self._find_topic = find_topic
         self.delivery = Delivery(
             clock=clock, alarm=alarm, policy=delivery_policy(settings), forward=self._forward
@@ -47,6 +50,13 @@ class Subscription:
         """Go by these (completed) settings from now on."""
         self.settings = settings
         self.delivery.policy = delivery_policy(settings)
+
+    def fitting(self, messages: Iterable[Message]) -> Iterable[Message]:
+        """Those of stored `messages` that the filter lets through."""
+        fits = self.fits
+        if fits is None:
+            return messages
+        return (message for message in messages if fits(message.parsed().attributes))
 
     def check_attached(self) -> None:
         """Refuse to deliver from a detached subscription."""

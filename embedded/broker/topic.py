@@ -86,7 +86,15 @@ class Topic:
         ]
         self.window.extend(stored)
         for subscription in self.subscriptions.values():
-            subscription.delivery.offer(stored)
+            wanted, fits = stored, subscription.fits
+            if fits is not None:
+                wanted = [
+                    kept
+                    for message, kept in zip(messages, stored, strict=True)
+                    if fits(message.attributes)
+                ]
+            if wanted:
+                subscription.delivery.offer(wanted)
         self.messages.add(len(stored))
         self.requests.add()
         return [str(number) for number in numbers]
