@@ -5,8 +5,10 @@ BrokerError
 ├── NotFoundError            it is not
 ├── InvalidArgumentError     the request can never be right
 ├── FailedPreconditionError  right in itself, not in the present state (a detached subscription)
+├── SnapshotRefusedError     neither is this use of a snapshot
 ├── AbortedError             somebody else changed it meanwhile; read it again
 ├── ResourceExhaustedError   a backlog is at its byte limit; try again later
+├── SnapshotSpaceError       so are the snapshots; delete some
 ├── UnavailableError         the broker is stopping
 ├── BindError                the address cannot be served (busy port, foreign host)
 ├── SeedError                the seed file is wrong, a line for each fault
@@ -63,6 +65,15 @@ class FailedPreconditionError(BrokerError):
         super().__init__(f"Subscription is detached and cannot be used (resource={_id(name)}).")
 
 
+class SnapshotRefusedError(BrokerError):
+    """A snapshot cannot be made now, or not be used here, for a reason."""
+
+    status = "FAILED_PRECONDITION"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"Snapshot {_id(name)} cannot be used: {reason}.")
+
+
 class AbortedError(BrokerError):
     """A policy was changed since it was read."""
 
@@ -84,6 +95,18 @@ class ResourceExhaustedError(BrokerError):
         super().__init__(
             f"Subscription {_id(name)} holds {messages} unacknowledged messages, {size >> 20} MiB: "
             "the limit of this broker. Consume, purge or delete it."
+        )
+
+
+class SnapshotSpaceError(BrokerError):
+    """All snapshots together would keep more bytes than they may."""
+
+    status = "RESOURCE_EXHAUSTED"
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(
+            f"With {_id(name)} all snapshots together would hold {size >> 20} MiB: more than this "
+            "broker keeps. Delete some."
         )
 
 

@@ -80,6 +80,7 @@ class IamPolicy:
         finders: dict[str, Callable[[str], object]] = {
             "topics": registry.topic,
             "subscriptions": registry.subscription,
+            "snapshots": registry.snapshots.find,
             "schemas": registry.schemas.find,
         }
         find = finders.get("".join(name.split("/")[2:3]))

@@ -43,6 +43,7 @@ def schema_raw(name: str) -> Any:
 PubsubMessage = raw("PubsubMessage")
 ReceivedMessage = raw("ReceivedMessage")
 Schema = schema_raw("Schema")
+Snapshot = raw("Snapshot")
 StreamingPullResponse = raw("StreamingPullResponse")
 Subscription = raw("Subscription")
 Topic = raw("Topic")

@@ -69,8 +69,14 @@ class Publisher:
         )
 
     def _snapshots(self, request: Any) -> Any:
-        self._registry.topic(request.topic)
-        return _ListTopicSnapshotsResponse()
+        snapshots, token = names.page(
+            self._registry.snapshots.of_topic(self._registry.topic(request.topic)),
+            request.page_size,
+            request.page_token,
+        )
+        return _ListTopicSnapshotsResponse(
+            snapshots=[snapshot.name for snapshot in snapshots], next_page_token=token
+        )
 
     def _delete(self, request: Any) -> Any:
         self._registry.delete_topic(request.topic)

@@ -10,10 +10,12 @@ from embedded.broker.errors import (
     AlreadyExistsError,
     InvalidArgumentError,
     NotFoundError,
+    SnapshotRefusedError,
 )
 from embedded.broker.policy import Alarm
 from embedded.broker.retention import Limits
 from embedded.broker.schemas import DELETED_SCHEMA, Schemas
+from embedded.broker.snapshots import Snapshots
 from embedded.broker.subscription import Subscription
 from embedded.broker.topic import Sequencer, Topic
 
@@ -29,6 +31,7 @@ class Registry:
         self._alarm = alarm
         self._limits = limits or Limits()
         self._sequencer = Sequencer(clock)
+        self.snapshots = Snapshots(clock=clock, alarm=alarm, limits=self._limits)
 
     # Topics
 
@@ -78,11 +81,13 @@ class Registry:
                 topic.settings.schema_settings.schema = DELETED_SCHEMA
 
     def delete_topic(self, name: str) -> None:
-        """Its subscriptions stay, with what they have, and never get more."""
+        """Its subscriptions and snapshots stay, with what they have, and never get more."""
         topic = self.topic(name)
         del self.topics[name]
         for subscription in topic.subscriptions.values():
             subscription.settings.topic = names.DELETED_TOPIC
+        for snapshot in self.snapshots.of_topic(topic).values():
+            snapshot.settings.topic = names.DELETED_TOPIC
 
     def topics_of(self, parent: str) -> Mapping[str, Topic]:
         """All topics of `projects/<id>`."""
@@ -158,12 +163,25 @@ class Registry:
         retained = topic.window.since(start) if topic else ()
         subscription.delivery.seek(start, subscription.fitting(retained))
 
-    def seek_to_snapshot(self, name: str, snapshot: str) -> None:
-        """There are no snapshots here yet."""
-        self.subscription(name)
-        if not snapshot:
+    def create_snapshot(self, request: Any) -> Any:
+        """The Snapshot message of what a subscription has not acknowledged now."""
+        subscription = self.subscription(request.subscription)
+        subscription.check_attached()
+        topic = self._topic_of(subscription)
+        if topic is None:
+            raise SnapshotRefusedError(request.name, "the topic of its subscription is deleted")
+        return self.snapshots.create(request, subscription, topic, self._sequencer.last)
+
+    def seek_to_snapshot(self, name: str, snapshot_name: str) -> None:
+        """Make unacknowledged what was so in the snapshot, and all published since."""
+        subscription = self.subscription(name)
+        subscription.check_attached()
+        if not snapshot_name:
             raise InvalidArgumentError("A seek needs a time or a snapshot.")
-        raise NotFoundError(snapshot)
+        snapshot = self.snapshots.find(snapshot_name)
+        if snapshot.topic.subscriptions.get(name) is not subscription:
+            raise SnapshotRefusedError(snapshot_name, "it is of another topic")
+        snapshot.restore(subscription)
 
     # Inside
 

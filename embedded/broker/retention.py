@@ -24,13 +24,15 @@ class Limits:
 
 
 class RetentionWindow:
-    """The newest messages of a topic: no older than `seconds`, within the limits."""
+    """The newest messages of a topic, within the limits: no older than `seconds`, or with a higher
+    number than `keep_after` (which snapshots need, whatever their age)."""
 
     def __init__(self, limits: Limits, seconds: float) -> None:
         self._limits = limits
         self._messages: deque[Message] = deque()
         self._bytes = 0
         self.seconds = seconds
+        self.keep_after = float("inf")
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -45,7 +47,7 @@ class RetentionWindow:
         """Forget what is out of the window at `now` (POSIX seconds)."""
         kept, limits = self._messages, self._limits
         while kept and (
-            kept[0].published < now - self.seconds
+            (kept[0].published < now - self.seconds and kept[0].sequence <= self.keep_after)
             or self._bytes > limits.retained_bytes
             or len(kept) > limits.retained_messages
         ):
@@ -54,3 +56,7 @@ class RetentionWindow:
     def since(self, start: float) -> Iterator[Message]:
         """Messages published at or after `start`, newest first."""
         return takewhile(lambda message: message.published >= start, reversed(self._messages))
+
+    def after(self, sequence: int) -> Iterator[Message]:
+        """Messages with a higher number than `sequence`, newest first."""
+        return takewhile(lambda message: message.sequence > sequence, reversed(self._messages))

@@ -39,10 +39,11 @@ SUBSCRIPTION_FIELDS = frozenset(
         "message_transforms",
     }
 )
+SNAPSHOT_FIELDS = frozenset({"labels", "expire_time"})
 
 
 def seconds(duration: Any) -> float:
-    """A protobuf Duration in seconds."""
+    """A protobuf Duration, or a Timestamp since 1970, in seconds."""
     return float(duration.seconds) + float(duration.nanos) / 1e9
 
 

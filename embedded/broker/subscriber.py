@@ -39,6 +39,10 @@ class Subscriber:
             "Pull": waiting(self._pull, raw("PullRequest")),
             "StreamingPull": streaming(self._streaming_pull.serve, raw("StreamingPullRequest")),
             "ModifyPushConfig": unary(self._modify_push, raw("ModifyPushConfigRequest")),
+            "CreateSnapshot": unary(self._registry.create_snapshot, raw("CreateSnapshotRequest")),
+            "GetSnapshot": unary(self._get_snapshot, raw("GetSnapshotRequest")),
+            "UpdateSnapshot": unary(self._update_snapshot, raw("UpdateSnapshotRequest")),
+            "DeleteSnapshot": unary(self._delete_snapshot, raw("DeleteSnapshotRequest")),
             "ListSnapshots": unary(self._list_snapshots, raw("ListSnapshotsRequest")),
             "Seek": unary(self._seek, raw("SeekRequest")),
         }
@@ -87,10 +91,25 @@ class Subscriber:
         subscription.settings.push_config.CopyFrom(request.push_config)
         return EMPTY
 
+    def _get_snapshot(self, request: Any) -> Any:
+        return self._registry.snapshots.find(request.snapshot).settings
+
+    def _update_snapshot(self, request: Any) -> Any:
+        return self._registry.snapshots.update(request.snapshot, request.update_mask.paths)
+
+    def _delete_snapshot(self, request: Any) -> Any:
+        self._registry.snapshots.delete(request.snapshot)
+        return EMPTY
+
     def _list_snapshots(self, request: Any) -> Any:
-        """None: there are no snapshots here yet. Clients list them when they tidy up."""
-        names.project(request.project)
-        return _ListSnapshotsResponse()
+        snapshots, token = names.page(
+            self._registry.snapshots.of_project(request.project),
+            request.page_size,
+            request.page_token,
+        )
+        return _ListSnapshotsResponse(
+            snapshots=[snapshot.settings for snapshot in snapshots], next_page_token=token
+        )
 
     def _seek(self, request: Any) -> Any:
         if request.HasField("time"):

@@ -29,6 +29,11 @@ class Sequencer:
         self._last = int(clock.now().timestamp() * 1_000_000)
         self._published = 0.0
 
+    @property
+    def last(self) -> int:
+        """The last number that was given out."""
+        return self._last
+
     def take(self, count: int) -> tuple[range, float]:
         """`count` new numbers and their publish time (POSIX seconds), which never goes back."""
         first = self._last + 1

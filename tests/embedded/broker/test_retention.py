@@ -33,3 +33,14 @@ def test_it_looks_back_to_the_asked_time() -> None:
     window = RetentionWindow(Limits(), 1000)
     window.extend(_messages(1, 2, 3))
     assert [message.published for message in window.since(2)] == [3, 2]
+
+
+def test_what_a_snapshot_needs_stays_whatever_its_age_but_within_the_limits() -> None:
+    window = RetentionWindow(Limits(retained_messages=3), 10)
+    window.keep_after = 1
+    window.extend(_messages(1, 2, 3))
+    window.trim(1000)
+    assert _times(window) == [3, 2]
+    assert [message.sequence for message in window.after(2)] == [3]
+    window.extend(_messages(1000, 1001))
+    assert _times(window) == [1001, 1000, 3]
