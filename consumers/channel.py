@@ -43,7 +43,10 @@ BLIP = timedelta(seconds=1)  # a server that says goodbye is reached again withi
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """Whether the broker is reached, since when, and what is wrong if it is not."""
+    """Whether the broker is reached, since when, and what is wrong if it is not.
+
+    Without an error it is being connected to for the first time, since less than a second.
+    """
 
     connected: bool
     since: datetime
@@ -75,7 +78,9 @@ class ConnectionWatch:
             if up is not None and (down is None or self._blip(down)):
                 return ChannelStatus(True, up, None)
             assert down is not None
-            return ChannelStatus(False, down, f"broker {self._address} is unreachable")
+            # in its first moment it is on its way, and nothing is wrong yet
+            error = None if self._blip(down) else f"broker {self._address} is unreachable"
+            return ChannelStatus(False, down, error)
 
     def close(self) -> None:
         """Watch no more; before the channel is closed."""

@@ -248,7 +248,7 @@ class Feed:
     def _lost(self, channel: ChannelStatus) -> None:
         with self._lock:
             self._turn(FeedState.CONNECTING)
-            self._last_error = channel.error
+            self._last_error = channel.error or self._last_error
 
     def _live(self) -> Exception | None:
         stream = self._pubsub.subscribe(
