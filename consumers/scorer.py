@@ -24,6 +24,7 @@ NEAREST = 25
 PATIENCE_S = 10.0  # at the start, while the subscriptions catch up
 BEHIND = timedelta(seconds=2)
 TICK_S = 1.0  # without messages, staleness still moves
+PACE_S = 0.05  # a burst is looked at so often: to wake at every message would hold it up
 log = structlog.get_logger(__name__)
 
 
@@ -79,6 +80,7 @@ class Scorer:
     def _run(self) -> None:
         version, next_tick = -1, 0.0
         while not self._stop.is_set():
+            due = time.monotonic() + PACE_S
             rounds = self._prices.take_rounds()
             tick = self._clock.monotonic() >= next_tick
             if not rounds and tick:
@@ -90,6 +92,7 @@ class Scorer:
                 self._guarded(self._refresh)
                 next_tick = self._clock.monotonic() + TICK_S
             version = self._versions.wait(version, 0.25)
+            self._stop.wait(max(0.0, due - time.monotonic()))
 
     def _guarded(self, act: Callable[[], None]) -> None:
         """A fault in one evaluation is logged and shown; the next round is scored all the same."""

@@ -3,7 +3,6 @@ end, with every stream, within the time a stop may take.
 """
 
 import asyncio
-import gc
 import os
 import signal
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 import streamlit as st
 
 from consumers import door
+from consumers.memory import settle
 from consumers.runtime import Runtime
 from dashboard.live.hub import Hub
 
@@ -33,8 +33,7 @@ def control_room(make: Callable[[], Runtime], hub: Hub) -> Lifespan:
         runtime = await asyncio.to_thread(door.open_runtime, make)
         hub.start(runtime)
         release_streams_on_signal(hub)
-        gc.collect()
-        gc.freeze()  # what start-up made stays; no collection need ever look at it again
+        settle()
         try:
             yield None
         finally:

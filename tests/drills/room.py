@@ -15,7 +15,7 @@ import orjson
 
 from consumers.book_source import write_book
 from consumers.pubsub import PubSub
-from consumers.topology import provision
+from consumers.topology import TOPICS
 from consumers.wire import Encoded
 from core.portfolio import Portfolio
 from tests.support import ROOT, eventually
@@ -31,7 +31,8 @@ class Room:
         write_book(folder / "book.csv", BOOK)
         self.journal = folder / "control-room.db"
         self.pubsub = PubSub(project, address)
-        provision(self.pubsub)
+        for topic in TOPICS:  # no subscription that nobody reads here, and whose backlog would grow
+            self.pubsub.ensure_topic(topic)
         self.publisher = self.pubsub.publisher()
         self.env = {
             "PUBSUB_EMULATOR_HOST": address,
