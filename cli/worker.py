@@ -50,7 +50,7 @@ def worker(
     names = WORKERS if name == ALL else (name,)
     platform = _platform(settings, names, fresh_broker=fresh_broker, resume=resume)
     settle()
-    _run(platform, report=report)
+    _run(platform, report=report, metrics_port=settings.metrics_port)
 
 
 def _platform(
@@ -67,14 +67,18 @@ def _platform(
         refuse(str(error), BAD_INPUT)
 
 
-def _run(platform: "Platform", *, report: bool) -> None:
+def _run(platform: "Platform", *, report: bool, metrics_port: int | None) -> None:
     """Until a signal comes."""
     from consumers.errors import ConsumersError
+    from embedded.exposition import Exposition
     from embedded.replay import ReplayError
     from embedded.signals import stop_on_signals
 
     stop = stop_on_signals()
+    exposition = None
     try:
+        if metrics_port is not None:
+            exposition = Exposition(platform, metrics_port)
         platform.start()
     except ReplayError as error:
         refuse(str(error), BAD_INPUT)
@@ -82,6 +86,8 @@ def _run(platform: "Platform", *, report: bool) -> None:
         refuse(str(error), FAILED)
     while not stop.wait(REPORT_S if report else None):
         _report(platform)
+    if exposition is not None:
+        exposition.stop()
     platform.stop(STOP_S)
     if report:
         _report(platform)

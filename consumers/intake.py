@@ -90,13 +90,15 @@ class Intake:
 
     def _refused(self, incoming: Incoming, received: Received, reason: str) -> None:
         incoming.ack()
-        self._stores.ring.add(_message(incoming, received, "", reason))
+        now = self._clock.now()
+        self._stores.ring.add(_message(incoming, received, "", reason), acked_at=now)
 
     def _committed(
         self, incoming: Incoming, received: Received, value: Value, key: str, new: bool
     ) -> None:
         incoming.ack()
-        self._stores.ring.add(_message(incoming, received, key, None), new=new)
+        now = self._clock.now()
+        self._stores.ring.add(_message(incoming, received, key, None), new=new, acked_at=now)
         self.apply(value, received, new=new)
 
     def apply(self, value: Value, received: Received, *, new: bool = True) -> None:

@@ -1,7 +1,7 @@
 """Everything a page may show, at one moment: values only, safe to hold as long as one likes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from consumers.feed import FeedStatus
@@ -13,12 +13,25 @@ from consumers.stores.values import (
     AlertsSnapshot,
     BacklogsSnapshot,
     EscrowsSnapshot,
+    Flow,
     Latency,
     PricesSnapshot,
     ScoresSnapshot,
     TestRun,
 )
 from core.diagnosis import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What this process published: answers of the broker by topic, and messages without one."""
+
+    acked: Mapping[str, int]
+    failed: Mapping[str, int]
+    pending: int
+
+
+NOTHING_PUBLISHED = Published({}, {}, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,8 @@ class Picture:
     threads: tuple[ThreadStatus, ...]
     book_faults: tuple[str, ...]
     verdict: Verdict
+    flows: Mapping[str, Flow] = field(default_factory=dict)  # by topic
+    published: Published = NOTHING_PUBLISHED
 
     @property
     def uptime(self) -> timedelta:

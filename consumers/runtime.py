@@ -15,7 +15,7 @@ from consumers.feed import Feed, FeedState
 from consumers.intake import Intake, Stores
 from consumers.journal import Journal
 from consumers.monitoring import BacklogSource
-from consumers.picture import Picture, ThreadStatus
+from consumers.picture import NOTHING_PUBLISHED, Picture, Published, ThreadStatus
 from consumers.pubsub import Publisher, PubSub
 from consumers.remembering import rules
 from consumers.scorer import Scorer
@@ -228,7 +228,15 @@ class Runtime:
             threads=self._threads(),
             book_faults=self.book_faults,
             verdict=verdict(found),
+            flows=self.ring.flows(),
+            published=self._published(),
         )
+
+    def _published(self) -> Published:
+        sender = self._publisher
+        if sender is None:
+            return NOTHING_PUBLISHED
+        return Published(sender.counts, sender.failures, sender.pending)
 
     def _threads(self) -> tuple[ThreadStatus, ...]:
         return tuple(

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from consumers.families import flow_families, journal_families, published_families
 from core.book import STATUS_ORDER
 from core.diagnosis import Level
 
@@ -31,29 +32,46 @@ class PictureCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """All families."""
-        yield from self._messages()
+        yield from self._feeds()
+        yield from flow_families(self._p.flows)
+        yield from journal_families(self._p.journal)
+        yield from published_families(self._p.published)
+        yield from self._deliveries()
+        yield from self._backlogs()
         yield from self._prices_and_scores()
         yield from self._health()
 
-    def _messages(self) -> Iterator[Metric]:
-        p = self._p
-        messages = CounterMetricFamily(
-            "fusion_messages", "Messages received since start.", labels=["topic"]
+    def _feeds(self) -> Iterator[Metric]:
+        by_topic, by_feed = ["topic"], ["feed"]
+        messages = CounterMetricFamily("fusion_messages", "Messages received.", labels=by_topic)
+        up = GaugeMetricFamily("fusion_feed_up", "1 while a feed is live.", labels=by_feed)
+        restarts = CounterMetricFamily(
+            "fusion_feed_restarts", "Streams opened after the first.", labels=by_feed
         )
-        up = GaugeMetricFamily("fusion_feed_up", "1 while a feed is live.", labels=["feed"])
-        for feed in p.feeds:
+        faults = CounterMetricFamily(
+            "fusion_feed_faults", "Times that the handler raised.", labels=by_feed
+        )
+        held = GaugeMetricFamily(
+            "fusion_feed_outstanding", "Messages in hand, not acknowledged yet.", labels=by_feed
+        )
+        for feed in self._p.feeds:
             messages.add_metric([feed.topic], feed.messages)
             up.add_metric([feed.name], float(str(feed.state) == "live"))
-        yield from (messages, up)
-        yield CounterMetricFamily(
-            "fusion_quarantined", "Messages that could not be decoded.", p.quarantined
+            restarts.add_metric([feed.name], feed.restarts)
+            faults.add_metric([feed.name], feed.faults)
+            held.add_metric([feed.name], feed.outstanding)
+        yield from (messages, up, restarts, faults, held)
+
+    def _deliveries(self) -> Iterator[Metric]:
+        found = CounterMetricFamily(
+            "fusion_deliveries", "Receipts of notifiers.", labels=["channel", "outcome"]
         )
-        yield CounterMetricFamily(
-            "fusion_duplicates", "Messages received again.", p.journal.duplicates
-        )
-        yield GaugeMetricFamily(
-            "fusion_journal_queued", "Messages that wait to be written.", p.journal.queued
-        )
+        for (channel, outcome), count in sorted(self._p.alerts.outcomes.items()):
+            found.add_metric([channel, outcome], count)
+        yield found
+
+    def _backlogs(self) -> Iterator[Metric]:
+        p = self._p
         backlog = GaugeMetricFamily(
             "fusion_backlog_messages", "Undelivered messages.", labels=["subscription"]
         )

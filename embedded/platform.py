@@ -8,11 +8,12 @@ import structlog
 
 from consumers import incidents, progress, settled
 from consumers.clock import Clock
-from consumers.journal import Journal
+from consumers.journal import Journal, JournalStatus
 from consumers.notifier import NAME as NOTIFIER
 from consumers.notifier import Notifier
 from consumers.oracle import NAME as ORACLE
 from consumers.oracle import Oracle
+from consumers.picture import Published
 from consumers.pubsub import PubSub
 from consumers.remembering import rules
 from consumers.risk_engine import RiskEngine
@@ -118,6 +119,15 @@ class Platform:
     def published(self) -> Mapping[str, int]:
         """Messages the broker acknowledged, by topic."""
         return self._publisher.counts
+
+    def publishing(self) -> Published:
+        """What was published, what failed and what has no answer yet."""
+        sender = self._publisher
+        return Published(sender.counts, sender.failures, sender.pending)
+
+    def journal_status(self) -> JournalStatus:
+        """The journal of the workers."""
+        return self._journal.status()
 
     def _makers(self, opening: Opening) -> Mapping[str, Callable[[], Worker]]:
         return {

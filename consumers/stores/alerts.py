@@ -112,11 +112,6 @@ class AlertStore:
         with self._lock:
             return self._records.get(event_id)
 
-    def outcomes(self) -> dict[tuple[str, str], int]:
-        """Receipts by (channel, outcome)."""
-        with self._lock:
-            return dict(self._outcomes)
-
     def snapshot(self) -> AlertsSnapshot:
         """All of it, immutable, newest first."""
         with self._lock:
@@ -132,6 +127,7 @@ class AlertStore:
                     self._duplicates,
                     self._receipts,
                     MappingProxyType(dict(self._told)),
+                    MappingProxyType(dict(self._outcomes)),
                 )
             return self._snapshot
 

@@ -6,13 +6,29 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from consumers.stores.values import Latency, Message, Received
+from consumers.stores.values import Flow, Latency, Message, Received
+from consumers.tally import Tally
 
 KEPT = 500
 SAMPLES = 3_000
 WINDOW = timedelta(minutes=5)
 CATCHING_UP = timedelta(minutes=1)
 RATE_WINDOW = timedelta(minutes=1)
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0)
+JOURNALLED, REPEATED, REFUSED = range(3)
+
+
+class _Topic:
+    """What is remembered and counted of one topic."""
+
+    __slots__ = ("acks", "counts", "lags", "recent", "transits")
+
+    def __init__(self) -> None:
+        self.recent: deque[Message] = deque(maxlen=KEPT)  # newest first
+        self.transits: deque[tuple[datetime, float]] = deque(maxlen=SAMPLES)
+        self.counts = [0, 0, 0]  # journalled, repeated, refused
+        self.lags = Tally(SECONDS)
+        self.acks = Tally(SECONDS)
 
 
 class MessageRing:
@@ -24,20 +40,28 @@ class MessageRing:
     def __init__(self, since: datetime | None = None) -> None:
         self._since = since
         self._lock = threading.Lock()
-        self._recent: dict[str, deque[Message]] = {}
-        self._transits: dict[str, deque[tuple[datetime, float]]] = {}
-        self._counts: dict[str, int] = {}
+        self._topics: dict[str, _Topic] = {}
 
-    def add(self, message: Message, *, new: bool = True) -> None:
-        """Remember one message that was journalled or refused; of a repeat nothing is measured."""
+    def add(self, message: Message, *, new: bool = True, acked_at: datetime | None = None) -> None:
+        """Remember one message that was journalled or refused; of a repeat no transit is measured.
+
+        `acked_at`: when it was acknowledged.
+        """
         received = message.received
+        lag = received.transit.total_seconds()
         measured = new and not self._waited(received)
+        kind = REFUSED if message.refused is not None else JOURNALLED if new else REPEATED
         with self._lock:
-            self._recent.setdefault(message.topic, deque(maxlen=KEPT)).appendleft(message)
+            topic = self._topics.get(message.topic)
+            if topic is None:
+                topic = self._topics[message.topic] = _Topic()
+            topic.recent.appendleft(message)
+            topic.counts[kind] += 1
             if measured:
-                transits = self._transits.setdefault(message.topic, deque(maxlen=SAMPLES))
-                transits.append((received.received_at, received.transit.total_seconds() * 1000))
-            self._counts[message.topic] = self._counts.get(message.topic, 0) + 1
+                topic.transits.append((received.received_at, lag * 1000))
+                topic.lags.add(lag)
+            if acked_at is not None:
+                topic.acks.add((acked_at - received.received_at).total_seconds())
 
     def _waited(self, received: Received) -> bool:
         """Whether it lay there before we began; only then, or a clock that is off would hide."""
@@ -49,31 +73,51 @@ class MessageRing:
     def newest(self, limit: int, topic: str | None = None) -> tuple[Message, ...]:
         """Newest first, of one topic or of all."""
         with self._lock:
-            rings = [self._recent.get(topic, deque())] if topic else list(self._recent.values())
-            found = [m for ring in rings for m in ring]
+            found = [
+                message
+                for name, held in self._topics.items()
+                if topic is None or name == topic
+                for message in held.recent
+            ]
         found.sort(key=lambda m: m.received.received_at, reverse=True)
         return tuple(found[:limit])
 
     def counts(self) -> Mapping[str, int]:
         """Messages a topic since the start."""
         with self._lock:
-            return dict(self._counts)
+            return {topic: sum(held.counts) for topic, held in self._topics.items()}
+
+    def flows(self) -> dict[str, Flow]:
+        """What became of the messages of each topic since the start."""
+        with self._lock:
+            return {
+                topic: Flow(
+                    held.counts[JOURNALLED],
+                    held.counts[REPEATED],
+                    held.counts[REFUSED],
+                    held.lags.read(),
+                    held.acks.read(),
+                )
+                for topic, held in self._topics.items()
+            }
 
     def latency(self, now: datetime) -> dict[str, Latency]:
         """Publish to received over the last minutes, a topic."""
-        with self._lock:
-            samples = {
-                t: [s for s in held if now - s[0] <= WINDOW] for t, held in self._transits.items()
-            }
-        return {topic: _latency(held) for topic, held in samples.items()}
+        return {topic: _latency(held) for topic, held in self._after(now - WINDOW).items()}
 
     def rates(self, now: datetime) -> dict[str, float]:
         """Messages a second over the last minute, a topic."""
         seconds = RATE_WINDOW.total_seconds()
+        return {
+            topic: len(held) / seconds for topic, held in self._after(now - RATE_WINDOW).items()
+        }
+
+    def _after(self, start: datetime) -> dict[str, list[tuple[datetime, float]]]:
         with self._lock:
             return {
-                topic: sum(1 for at, _ in held if now - at <= RATE_WINDOW) / seconds
-                for topic, held in self._transits.items()
+                topic: [sample for sample in held.transits if sample[0] >= start]
+                for topic, held in self._topics.items()
+                if held.transits
             }
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from consumers.tally import Distribution
 from consumers.wire import DeliveryReceipt, SettlementEvent
 from core.alerts import MarginAlert, channels_for
 from core.book import Book, Valuation
@@ -161,6 +162,7 @@ class AlertsSnapshot:
     duplicates: int
     receipts: int
     told: Mapping[str, AlertRecord] = field(default_factory=dict)  # user -> newest real alert
+    outcomes: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (channel, outcome)
 
     @property
     def open(self) -> tuple[AlertRecord, ...]:
@@ -382,6 +384,30 @@ class Message:
     attributes: Mapping[str, str]
     data: bytes
     refused: str | None = None  # why it went to quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What became of the messages of one topic, each of them acknowledged, since the start.
+
+    `lags`: publish to receipt in seconds, of what was new; `acks`: receipt to acknowledgement.
+    """
+
+    journalled: int
+    repeated: int
+    refused: int
+    lags: Distribution
+    acks: Distribution
+
+    @property
+    def decoded(self) -> int:
+        """Messages that could be read."""
+        return self.journalled + self.repeated
+
+    @property
+    def acked(self) -> int:
+        """All of them."""
+        return self.journalled + self.repeated + self.refused
 
 
 @dataclass(frozen=True, slots=True)

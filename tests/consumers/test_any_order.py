@@ -190,7 +190,7 @@ class House:
             "counts": (prices.rounds, prices.messages, prices.historical, told.receipts),
             "alerts": [replace(record, deliveries=1) for record in told.records],
             "told": {user: replace(record, deliveries=1) for user, record in told.told.items()},
-            "outcomes": self.stores.alerts.outcomes(),
+            "outcomes": dict(told.outcomes),
             "escrows": (escrows.events, dict(escrows.escrows), escrows.count),
             "book": [held.book.portfolio(user) for user in held.book.users],
             "settled": (held.settled, held.before, held.elsewhere, held.last_at),
