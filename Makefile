@@ -53,7 +53,7 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the lock
 
 lock: ## compile the locks anew (needs uv)
 	$(LOCK) --extra build --extra sql pyproject.toml -o requirements.lock
-	$(LOCK) --extra build --extra sql --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --extra build --extra sql --extra otel --extra dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 	$(LOCK) --extra bench pyproject.toml -c requirements.lock -o requirements-bench.lock
 
 clean: ## remove the environment and all recorded data

@@ -36,12 +36,14 @@ def worker(
     from consumers.logs import configure
     from consumers.memory import settle
     from consumers.settings import SettingsError, load
+    from consumers.spans import export_spans
     from embedded.platform import WORKERS
 
     if name not in (*WORKERS, ALL):
         refuse(f"no worker is called {name}: choose one of {', '.join((*WORKERS, ALL))}", BAD_INPUT)
     try:
         settings = load()
+        export_spans(settings, f"fusion-{name}")
     except SettingsError as error:
         refuse("\n".join(error.faults), BAD_INPUT)
     if settings.environment == "embedded" and settings.emulator_host is None:

@@ -26,6 +26,7 @@ from consumers.errors import (
 )
 from consumers.stream import Incoming, Stream
 from consumers.subscription import SubscriptionSpec
+from consumers.trace import WORKED_ON
 
 __all__ = ["Feed", "FeedState", "FeedStatus", "Incoming"]
 
@@ -188,6 +189,7 @@ class Feed:
             self._heard = self._clock.monotonic()
             if self._state is not FeedState.LIVE:
                 self._turn(FeedState.LIVE)
+        WORKED_ON.set(incoming)
         try:
             self._handle(incoming)
         except Exception as error:  # it must not reach the client, who would call the stream done
@@ -197,6 +199,7 @@ class Feed:
                 self._last_error = f"handler: {type(error).__name__}: {error}"
             self._stop.wait(FAULT_PAUSE_S)
             incoming.nack()
+        WORKED_ON.set(None)
 
     def _run(self) -> None:
         failures = 0

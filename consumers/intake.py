@@ -6,6 +6,8 @@ from datetime import timedelta
 from functools import partial
 from types import MappingProxyType
 
+import structlog
+
 from consumers.clock import Clock
 from consumers.feed import Incoming
 from consumers.journal import Entry, Journal
@@ -21,6 +23,7 @@ from consumers.stores import (
 )
 from consumers.stores.values import Message, Received
 from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS
+from consumers.trace import WORKED_ON
 from consumers.wire import (
     DeliveryReceipt,
     PriceTick,
@@ -39,6 +42,8 @@ from core.alerts import MarginAlert
 REMEMBERED = {PRICES: 40_000, SETTLEMENTS: None, ALERTS: 200_000, RECEIPTS: 60_000}
 CHARTED = timedelta(hours=25)
 EVERY = timedelta(minutes=1)
+TELL_S = 1.0
+log = structlog.get_logger(__name__)
 
 Value = PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt
 DECODERS: Mapping[str, Callable[..., Value | Refused]] = MappingProxyType(
@@ -70,6 +75,8 @@ class Intake:
         self._journal = journal
         self._stores = stores
         self._clock = clock
+        self._told = -TELL_S  # both are the journal's writer's, whose thread calls back
+        self._untold = 0
 
     def handle(self, incoming: Incoming) -> None:
         """Take one message; it is acknowledged only once it is durable."""
@@ -89,17 +96,30 @@ class Intake:
         )
 
     def _refused(self, incoming: Incoming, received: Received, reason: str) -> None:
+        WORKED_ON.set(incoming)
         incoming.ack()
         now = self._clock.now()
         self._stores.ring.add(_message(incoming, received, "", reason), acked_at=now)
+        self._tell_refused(reason)
+        WORKED_ON.set(None)
+
+    def _tell_refused(self, reason: str) -> None:
+        """In the log, a line a second at most: a flood of poison must not become one of lines."""
+        self._untold += 1
+        moment = self._clock.monotonic()
+        if moment - self._told >= TELL_S:
+            log.warning("message_quarantined", reason=reason, since_last_line=self._untold)
+            self._told, self._untold = moment, 0
 
     def _committed(
         self, incoming: Incoming, received: Received, value: Value, key: str, new: bool
     ) -> None:
+        WORKED_ON.set(incoming)
         incoming.ack()
         now = self._clock.now()
         self._stores.ring.add(_message(incoming, received, key, None), new=new, acked_at=now)
         self.apply(value, received, new=new)
+        WORKED_ON.set(None)
 
     def apply(self, value: Value, received: Received, *, new: bool = True) -> None:
         """Let the stores take in one value that is durable; `new` is False for a duplicate."""

@@ -9,6 +9,8 @@ import orjson
 import structlog
 from pydantic import SecretStr
 
+from consumers.trace import add_trace
+
 MASK = "**********"
 SECRET_NAMES = ("token", "secret", "password", "authorization", "cookie", "api_key")
 LEVELS: Mapping[str, int] = {
@@ -27,6 +29,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

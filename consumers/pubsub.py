@@ -80,14 +80,23 @@ class PubSub:
 
     `address` "host:port" is an embedded broker or an emulator, without encryption and identity;
     None is the cloud, with the credentials that Google's libraries find. Every call raises
-    PubSubError; none retries beyond its own few seconds.
+    PubSubError; none retries beyond its own few seconds. `traced`: the client makes OpenTelemetry
+    spans of every message.
     """
 
-    def __init__(self, project: str, address: str | None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        project: str,
+        address: str | None,
+        clock: Clock | None = None,
+        *,
+        traced: bool = False,
+    ) -> None:
         self._project = project
         self._local = address is not None
         self._address = address or CLOUD
         self._clock = clock or SystemClock()
+        self._traced = traced
         # It logs tracebacks of streams that ended as they should; the feeds tell what matters.
         logging.getLogger("google.api_core.bidi").setLevel(logging.CRITICAL)
         self._credentials = None if self._local else _found_credentials()
@@ -111,6 +120,7 @@ class PubSub:
             batch_settings=BATCHES,
             publisher_options=TYPES.PublisherOptions(
                 flow_control=PENDING,
+                enable_open_telemetry_tracing=self._traced,
                 retry=Retry(
                     predicate=TRANSIENT,
                     initial=0.1,
@@ -154,14 +164,24 @@ class PubSub:
 
         # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
         # thread in which gRPC serves all streams of a channel, and the next one would wait for it.
-        client = pubsub_v1.SubscriberClient(transport=self._transport("Subscriber", self._open()))
+        client = pubsub_v1.SubscriberClient(
+            transport=self._transport("Subscriber", self._open()),
+            subscriber_options=TYPES.SubscriberOptions(enable_open_telemetry_tracing=self._traced),
+        )
         path = self._subscription(subscription)
 
         def acknowledge(ids: Sequence[str]) -> None:
             client.acknowledge(subscription=path, ack_ids=ids, retry=ACK_RETRY, timeout=CALL_S)
 
-        leases = Leases(lambda message: acks.put(message))
-        acks = Acks(f"acks-{subscription}", acknowledge, leases.give)
+        def acknowledge_one(message: pubsub_v1.subscriber.message.Message) -> None:
+            message.ack()  # the client's own way, a hundred in a call, ends the message's spans
+            leases.give(1)
+
+        def acknowledge_soon(message: pubsub_v1.subscriber.message.Message) -> None:
+            acks.put(message)
+
+        leases: Leases = Leases(acknowledge_one if self._traced else acknowledge_soon)
+        acks: Acks = Acks(f"acks-{subscription}", acknowledge, leases.give)
 
         def callback(message: pubsub_v1.subscriber.message.Message) -> None:
             lease = leases.take(message)

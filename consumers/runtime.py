@@ -67,7 +67,9 @@ class Runtime:
         self.backlogs = BacklogStore(self.versions)
         self.runs = RunStore(self.versions)
         self.ring = MessageRing(self.started_at)
-        self.pubsub = PubSub(settings.project, settings.emulator_host, self.clock)
+        self.pubsub = PubSub(
+            settings.project, settings.emulator_host, self.clock, traced=settings.otel
+        )
         self.journal = Journal(
             settings.data_dir / "control-room.db",
             self.clock,

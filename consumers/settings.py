@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     replay_file: Path | None = Field(None, alias="FUSION_REPLAY")
     replay_speed: float = Field(3600.0, gt=0, le=1_000_000, alias="FUSION_REPLAY_SPEED")
 
+    otel: bool = Field(False, alias="FUSION_OTEL")
+    otel_endpoint: str = Field(
+        "http://127.0.0.1:4318", pattern=r"^https?://\S+$", alias="OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
     metrics_port: int | None = Field(None, ge=1, le=65535, alias="FUSION_METRICS_PORT")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", alias="FUSION_LOG_LEVEL"

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from consumers import logs
 from consumers.runtime import Runtime
 from consumers.settings import Settings, SettingsError, load
+from consumers.spans import export_spans
 from dashboard.api import routes
 from dashboard.guard import Guard
 from dashboard.hosting import control_room
@@ -23,11 +24,13 @@ BAD_INPUT = 2
 def settings_or_exit() -> Settings:
     """The settings of the environment; without usable ones the process ends here."""
     try:
-        return load()
+        settings = load()
+        export_spans(settings, "control-room")
     except SettingsError as error:
         for fault in error.faults:
             sys.stderr.write(f"{fault}\n")
         sys.exit(BAD_INPUT)
+    return settings
 
 
 def runtime_of(settings: Settings) -> Runtime:

@@ -66,7 +66,7 @@ class Platform:
         self._fresh_broker = fresh_broker
         self._resume = resume
         self._journal = Journal(settings.data_dir / JOURNAL, clock, rules=rules(settings))
-        self._pubsub = PubSub(settings.project, settings.emulator_host, clock)
+        self._pubsub = PubSub(settings.project, settings.emulator_host, clock, traced=settings.otel)
         self._publisher = self._pubsub.publisher()
         self._started: list[Worker] = []
         self.oracle: Oracle | None = None

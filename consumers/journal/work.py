@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from consumers.journal.values import COLUMNS, Row
+from consumers.trace import WORKED_ON
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +107,7 @@ def settle(item: Work, outcome: Outcome) -> None:
             item.done(outcome)
     except Exception:  # what is committed is committed, and the others want to be told
         log.exception("journal_callback_failed")
+        WORKED_ON.set(None)
 
 
 def give_up(item: Work, error: Exception) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_RETENTION_S = 600.0
 _MOST_MESSAGES = 1000
 _MOST_BYTES = 10_000_000
+CLIENTS_OWN = "googclient_"  # what client libraries add, such as the trace a message belongs to
 
 
 class Sequencer:
@@ -135,7 +136,8 @@ def _check_attributes(attributes: Any) -> None:
     if len(attributes) > 100:
         raise InvalidArgumentError("number of attributes", len(attributes), "be at most 100")
     for key, value in attributes.items():
-        if not 0 < len(key) <= 256 or key.startswith("goog"):
+        reserved = key.startswith("goog") and not key.startswith(CLIENTS_OWN)
+        if not 0 < len(key) <= 256 or reserved:
             raise InvalidArgumentError(
                 "attribute key", repr(key[:64]), "have 1 to 256 bytes and not start with 'goog'"
             )

@@ -1,0 +1,31 @@
+"""OpenTelemetry, when it is switched on: where the Pub/Sub client's spans go.
+
+The client makes the spans itself, from a publish to the acknowledgement in another process. Nothing
+of this is imported while it is off; the exporter comes with the extra `otel`.
+"""
+
+from consumers.settings import Settings, SettingsError
+
+MISSING = "FUSION_OTEL=true: the exporter is not installed; pip install 'fusion-control-room[otel]'"
+
+
+def export_spans(settings: Settings, service: str) -> None:
+    """Send this process' spans to the OTLP endpoint of the settings, until the process ends.
+
+    Raises SettingsError when the extra is not installed. Does nothing while it is off.
+    """
+    if not settings.otel:
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError as error:
+        raise SettingsError((MISSING,)) from error
+    from opentelemetry import trace
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    exporter = OTLPSpanExporter(endpoint=f"{settings.otel_endpoint.rstrip('/')}/v1/traces")
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
