@@ -18,6 +18,7 @@ import pytest
 
 from consumers.clock import SystemClock
 from consumers.journal import reading
+from consumers.stores import escrows
 from consumers.topology import PRICES, SETTLEMENTS
 from consumers.wire import PriceTick, encode_price
 from embedded.broker import BrokerProcess
@@ -114,6 +115,8 @@ def test_memory_and_log_stay_flat_and_nothing_is_lost_or_found(
 ) -> None:
     with room(broker.address, project, tmp_path / "var", FUSION_PRICE_CADENCE_S="1") as made:
         made.start()
+        for number in range(2 * escrows.KEPT):  # what would take half an hour to fill is full now
+            made.publish(SETTLEMENTS, event(10_000_000 + number))
         source = Source(made)
         source.start()
         eventually(lambda: made.rows(PRICES) > RATE, 30, what="prices flow")

@@ -84,3 +84,14 @@ def test_what_pubsub_would_not_take_is_refused(
 def test_publishing_to_no_topic_is_not_found(publisher: PublisherClient, project: str) -> None:
     with pytest.raises(exceptions.NotFound):
         publisher.publish(f"projects/{project}/topics/nowhere", b"x").result(5)
+
+
+def test_what_client_libraries_add_to_a_message_is_taken(
+    publisher: PublisherClient, subscriber: SubscriberClient, topic: str, subscription: str
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    publisher.publish(topic, b"", googclient_traceparent=trace).result(5)
+    (received,) = subscriber.pull(subscription=subscription, max_messages=5).received_messages
+    assert dict(received.message.attributes) == {"googclient_traceparent": trace}
+    with pytest.raises(exceptions.InvalidArgument):
+        publisher.publish(topic, b"", google="x").result(5)
