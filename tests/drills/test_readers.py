@@ -1,7 +1,6 @@
 """Two hundred readers a second of full stores, while a thousand messages a second come in."""
 
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -46,14 +45,14 @@ def price(made: House, number: int) -> None:
 
 
 def writing(made: House, stop: threading.Event, written: list[int]) -> None:
-    """A hundredth of a second's prices, an alert that is known, an escrow's event, and again."""
+    """A hundredth of a second's prices, an alert sent once more, and again."""
     known = alert("u7", Status.WARNING, 1, 0.7)
     while not stop.wait(0.01):
         now = SystemClock().now()
         for _ in range(RATE // 100):
             price(made, written[0])
             written[0] += 1
-        made.stores.alerts.apply(replace(known), Received("a7", now, now))
+        made.stores.alerts.apply(known, Received(f"again-{written[0]}", now, now))
 
 
 def look(made: House) -> None:
