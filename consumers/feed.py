@@ -8,37 +8,25 @@ the channel was lost or the broker ended the stream, and never has two streams.
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
 
 from consumers.channel import ChannelStatus
 from consumers.clock import Clock
-from consumers.errors import (
-    CredentialsError,
-    DeniedError,
-    InvalidRequestError,
-    NotFoundError,
-    PubSubError,
-)
+from consumers.errors import NotFoundError, PubSubError
+from consumers.feed_status import FeedRecord, FeedState, FeedStatus
 from consumers.stream import Incoming, Stream
 from consumers.subscription import SubscriptionSpec
 from consumers.trace import WORKED_ON
+from consumers.watchdog import Watchdog
 
 __all__ = ["Feed", "FeedState", "FeedStatus", "Incoming"]
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25  # how often the watchdog looks
-SETTLED_S = 1.0  # a stream that lives this long has not been refused
-SILENT_AFTER = 3  # cadences
-REOPEN_AFTER = timedelta(seconds=60)  # of silence; or ten cadences, if that is longer
-TRIAL_S = 10.0  # of a stream after a loss that brings nothing: its own connection may not stand
-LONGEST_TRIAL_S = 15.0  # where messages are expected; elsewhere it doubles, and TRIALS are enough
-TRIALS = 5
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 LONGEST_LOSS_S = 30.0  # then a stream is tried even if the channel does not say that it is back
@@ -47,36 +35,6 @@ CLOSE_S = 2.0
 MAX_MESSAGES = 2_000
 DRAIN_S = 1.5
 FAULT_PAUSE_S = 0.1  # a handler that raises gets its message again at once: bounds that loop
-
-
-class FeedState(StrEnum):
-    """What a feed is doing."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    SILENT = "silent"
-    DENIED = "denied"
-    MISSING = "missing"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class FeedStatus:
-    """A feed now. `restarts`: streams opened after the first. `outstanding`: handed to the handler
-    and neither acked nor nacked yet. `faults`: times that the handler raised.
-    """
-
-    name: str
-    subscription: str
-    topic: str
-    state: FeedState
-    since: datetime
-    restarts: int
-    messages: int
-    last_message_at: datetime | None
-    last_error: str | None
-    outstanding: int
-    faults: int = 0
 
 
 class Broker(Protocol):
@@ -110,7 +68,7 @@ class Feed:
     feed's own ephemeral subscription, created when it does not exist; a production subscription is
     never created silently, for that would hide a loss. `delete`: it goes when the feed is stopped.
 
-    `_lock` guards the figures of the status. The supervisor's thread alone opens and closes.
+    The supervisor's thread alone opens and closes.
     """
 
     def __init__(
@@ -133,8 +91,6 @@ class Feed:
         self._subscription = subscription
         self._handle = handle
         self._clock = clock
-        self._silent_s = None if cadence is None else SILENT_AFTER * cadence.total_seconds()
-        self._reopen_s = max(REOPEN_AFTER, 10 * (cadence or timedelta())).total_seconds()
         self._recreate = recreate
         self._delete = delete and recreate is not None
         self._max_messages = max_messages
@@ -142,15 +98,8 @@ class Feed:
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"feed-{name}", daemon=True)
         self._stream: Stream | None = None
-        self._lock = threading.Lock()
-        self._state, self._since = FeedState.CONNECTING, clock.now()
-        self._streams = 0
-        self._unproven = 0  # streams since a loss of the connection that brought no message
-        self._messages = 0
-        self._faults = 0
-        self._last_message_at: datetime | None = None
-        self._heard = clock.monotonic()
-        self._last_error: str | None = None
+        self._record = FeedRecord(name, subscription, topic, clock)
+        self._watchdog = Watchdog(self._record, cadence, clock)
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -166,37 +115,17 @@ class Feed:
     def status(self) -> FeedStatus:
         """The feed now."""
         stream = self._stream
-        with self._lock:
-            return FeedStatus(
-                name=self._name,
-                subscription=self._subscription,
-                topic=self._topic,
-                state=self._state,
-                since=self._since,
-                restarts=max(0, self._streams - 1),
-                messages=self._messages,
-                last_message_at=self._last_message_at,
-                last_error=self._last_error,
-                outstanding=0 if stream is None else stream.outstanding,
-                faults=self._faults,
-            )
+        return self._record.status(0 if stream is None else stream.outstanding)
 
     def _receive(self, incoming: Incoming) -> None:
         """On the stream's one callback thread; everything below runs on the supervisor's."""
-        with self._lock:
-            self._messages += 1
-            self._last_message_at = incoming.received_at
-            self._heard = self._clock.monotonic()
-            if self._state is not FeedState.LIVE:
-                self._turn(FeedState.LIVE)
+        self._record.received(incoming.received_at)
         WORKED_ON.set(incoming)
         try:
             self._handle(incoming)
         except Exception as error:  # it must not reach the client, who would call the stream done
             log.exception("feed_handler_failed", feed=self._name, message_id=incoming.message_id)
-            with self._lock:
-                self._faults += 1
-                self._last_error = f"handler: {type(error).__name__}: {error}"
+            self._record.faulted(error)
             self._stop.wait(FAULT_PAUSE_S)
             incoming.nack()
         WORKED_ON.set(None)
@@ -204,18 +133,18 @@ class Feed:
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            before = self._messages
+            before = self._record.messages
             error = self._once()
-            if self._messages > before:
+            if self._record.messages > before:
                 failures = 0
             if error is not None and not self._stop.is_set():
-                self._note(error)
+                log.warning("feed_ended", feed=self._name, error=str(error))
+                self._record.ended(error)
                 self._stop.wait(_pause(failures))
                 failures += 1
         if self._delete:
             self._remove()
-        with self._lock:
-            self._turn(FeedState.STOPPED)
+        self._record.stopped()
 
     def _remove(self) -> None:
         """What cannot be deleted expires by itself."""
@@ -245,21 +174,15 @@ class Feed:
             channel = self._pubsub.connectivity()
             if channel.connected:
                 return
-            self._lost(channel)
+            self._record.lost(channel)
             self._stop.wait(TICK_S)
-
-    def _lost(self, channel: ChannelStatus) -> None:
-        with self._lock:
-            self._turn(FeedState.CONNECTING)
-            self._last_error = channel.error or self._last_error
 
     def _live(self) -> Exception | None:
         stream = self._pubsub.subscribe(
             self._subscription, self._topic, self._receive, max_messages=self._max_messages
         )
         self._stream = stream
-        with self._lock:
-            self._streams += 1
+        self._record.opened()
         stream.when_ended(self._wake.set)
         try:
             return self._watch(stream)
@@ -282,69 +205,14 @@ class Feed:
                 return stream.error or NotFoundError("subscription", self._subscription)
             channel = self._pubsub.connectivity()
             if reached and not channel.connected:
-                self._lost(channel)
-                self._unproven = 1
+                self._record.lost(channel)
+                self._watchdog.lost()
                 log.warning("feed_lost_the_broker", feed=self._name)
                 return None
             reached = reached or channel.connected
-            if reached and self._tried_in_vain(opened):
-                log.warning("feed_stream_tried_in_vain", feed=self._name)
-                return None
-            if reached and self._silent_for_long(opened):
-                log.warning("feed_reopened_after_silence", feed=self._name)
+            if reached and self._watchdog.gives_up(opened):
                 return None
         return None
-
-    def _tried_in_vain(self, opened: float) -> bool:
-        """Whether a stream opened after a loss had its time and brought nothing.
-
-        The channel that is watched is not the stream's: the one can be back while the other waits
-        for a name to resolve, for a minute and longer.
-        """
-        with self._lock:
-            if self._heard > opened:
-                self._unproven = 0
-        if not self._unproven or (self._silent_s is None and self._unproven > TRIALS):
-            return False
-        trial = TRIAL_S * 2 ** (min(self._unproven, TRIALS) - 1)
-        if self._silent_s is not None:
-            trial = min(trial, LONGEST_TRIAL_S)
-        if self._clock.monotonic() - opened < trial:
-            return False
-        self._unproven += 1
-        return True
-
-    def _silent_for_long(self, opened: float) -> bool:
-        """Judge the silence; whether it is time to try another stream."""
-        now = self._clock.monotonic()
-        with self._lock:
-            silence = now - max(self._heard, opened)
-            if self._silent_s is None:
-                if now - opened > SETTLED_S and self._state is not FeedState.LIVE:
-                    self._turn(FeedState.LIVE)
-                return False
-            if silence > self._silent_s:
-                self._turn(FeedState.SILENT)
-            elif now - opened > SETTLED_S and self._state in (FeedState.DENIED, FeedState.MISSING):
-                self._turn(FeedState.CONNECTING)
-            return silence > self._reopen_s
-
-    def _note(self, error: Exception) -> None:
-        log.warning("feed_ended", feed=self._name, error=str(error))
-        with self._lock:
-            self._last_error = str(error)
-            match error:
-                case DeniedError() | CredentialsError():
-                    self._turn(FeedState.DENIED)
-                case NotFoundError() | InvalidRequestError():
-                    self._turn(FeedState.MISSING)
-                case _:
-                    self._turn(FeedState.CONNECTING)
-
-    def _turn(self, state: FeedState) -> None:
-        """Change the state; the caller holds the lock."""
-        if state is not self._state:
-            self._state, self._since = state, self._clock.now()
 
 
 def _pause(failures: int) -> float:

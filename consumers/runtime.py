@@ -11,16 +11,15 @@ from consumers.audit import AuditTrail
 from consumers.backlog_poller import BacklogPoller
 from consumers.book_source import load_positions
 from consumers.clock import Clock, SystemClock
-from consumers.feed import Feed, FeedState
+from consumers.feed import Feed
 from consumers.intake import Intake, Stores
 from consumers.journal import Journal
 from consumers.monitoring import BacklogSource
-from consumers.picture import NOTHING_PUBLISHED, Picture, Published, ThreadStatus
+from consumers.picture import NOTHING_PUBLISHED, Picture, Published
 from consumers.pubsub import Publisher, PubSub
 from consumers.remembering import rules
 from consumers.scorer import Scorer
 from consumers.settings import Settings
-from consumers.signals import signals
 from consumers.state import state_of
 from consumers.stores import (
     AlertStore,
@@ -34,20 +33,19 @@ from consumers.stores import (
 )
 from consumers.stores.values import Message, Received, TestRun
 from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS, TOPICS, ephemeral
+from consumers.viewer import Sights, Viewer, unready
 from core.alerts import Severity
 from core.book import Book
-from core.diagnosis import verdict
 from core.margin import Assessment
 from core.policy import Policy
 
-FRESH_S = 0.1  # a picture is shared by everybody who asks within this time
 log = structlog.get_logger(__name__)
 
 
 class Runtime:
     """Feeds, journal, stores, scorer and backlog poller of one control room.
 
-    `_lock` guards the cached picture; everything else is made once and only read.
+    `_lock` guards the publisher; everything else is made once and only read.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
@@ -81,6 +79,7 @@ class Runtime:
             Stores(self.prices, self.alerts, self.escrows, self.positions, self.runs, self.ring),
             self.clock,
         )
+        self._lock = threading.Lock()
         self._publisher: Publisher | None = None
         self.actions = Actions(
             settings=settings,
@@ -108,9 +107,7 @@ class Runtime:
             clock=self.clock,
         )
         self.feeds = tuple(self._feed(topic) for topic in TOPICS)
-        self._lock = threading.Lock()
-        self._picture: Picture | None = None
-        self._pictured = 0.0
+        self._viewer = Viewer(self._sights())
 
     def _feed(self, topic: str) -> Feed:
         name = NAMES[topic]
@@ -126,6 +123,27 @@ class Runtime:
             cadence=self.settings.cadence if topic == PRICES else None,
             recreate=None if given else mine,
             delete=True,
+        )
+
+    def _sights(self) -> Sights:
+        return Sights(
+            settings=self.settings,
+            clock=self.clock,
+            started_at=self.started_at,
+            book_faults=self.book_faults,
+            pubsub=self.pubsub,
+            feeds=self.feeds,
+            journal=self.journal,
+            scorer=self.scorer,
+            versions=self.versions,
+            prices=self.prices,
+            alerts=self.alerts,
+            escrows=self.escrows,
+            positions=self.positions,
+            backlogs=self.backlogs,
+            runs=self.runs,
+            ring=self.ring,
+            published=self._published,
         )
 
     def start(self) -> None:
@@ -179,60 +197,7 @@ class Runtime:
 
     def picture(self) -> Picture:
         """Everything a page may show, at most a tenth of a second old."""
-        with self._lock:
-            moment = self.clock.monotonic()
-            if self._picture is None or moment - self._pictured > FRESH_S:
-                self._picture, self._pictured = self._look(), moment
-            return self._picture
-
-    def _look(self) -> Picture:
-        now = self.clock.now()
-        channel = self.pubsub.connectivity()
-        feeds = tuple(feed.status() for feed in self.feeds)
-        journal = self.journal.status()
-        prices, scores, alerts = (
-            self.prices.snapshot(),
-            self.scorer.latest(),
-            self.alerts.snapshot(),
-        )
-        runs = self.runs.snapshot()
-        found = signals(
-            now=now,
-            channel=channel,
-            feeds=feeds,
-            journal=journal,
-            prices=prices,
-            scores=scores,
-            alerts=alerts,
-            runs=runs,
-            cadence=self.settings.cadence,
-            embedded=self.settings.environment == "embedded",
-            scorer_error=self.scorer.last_error,
-        )
-        return Picture(
-            at=now,
-            started_at=self.started_at,
-            version=self.version,
-            settings=self.settings,
-            channel=channel,
-            feeds=feeds,
-            journal=journal,
-            prices=prices,
-            scores=scores,
-            alerts=alerts,
-            escrows=self.escrows.snapshot(),
-            positions=self.positions.snapshot(),
-            backlogs=self.backlogs.snapshot(),
-            runs=runs,
-            latency=self.ring.latency(now),
-            rates=self.ring.rates(now),
-            quarantined=journal.quarantined,
-            threads=self._threads(),
-            book_faults=self.book_faults,
-            verdict=verdict(found),
-            flows=self.ring.flows(),
-            published=self._published(),
-        )
+        return self._viewer.picture()
 
     def _published(self) -> Published:
         sender = self._publisher
@@ -240,31 +205,10 @@ class Runtime:
             return NOTHING_PUBLISHED
         return Published(sender.counts, sender.failures, sender.pending)
 
-    def _threads(self) -> tuple[ThreadStatus, ...]:
-        return tuple(
-            ThreadStatus(t.name, t.is_alive())
-            for t in sorted(threading.enumerate(), key=lambda t: t.name)
-        )
-
     def ready(self) -> tuple[bool, tuple[str, ...]]:
         """Whether every feed is live and the book is scored; else the reasons why not."""
-        picture = self.picture()
-        reasons = []
-        if not picture.channel.connected:
-            reasons.append(f"disconnected since {picture.channel.since.isoformat()}")
-        reasons += [
-            f"feed {f.name} is {f.state}"
-            for f in picture.feeds
-            if f.state not in (FeedState.LIVE, FeedState.SILENT)
-        ]
-        price_feed = next(f for f in picture.feeds if f.topic == PRICES)
-        if price_feed.state is FeedState.SILENT and not picture.prices.market.ended:
-            reasons.append(f"feed {price_feed.name} is silent")
-        if picture.scores is None:
-            reasons.append("nothing scored yet")
-        elif picture.verdict.code in ("scores_old", "scorer_failing"):
-            reasons.append(picture.verdict.sentence)
-        return not reasons, tuple(reasons)
+        reasons = unready(self.picture())
+        return not reasons, reasons
 
     def assess(self, user_id: str) -> Assessment | None:
         """The exact assessment of one account on the newest scored prices."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from consumers import feed as feeds
+from consumers import watchdog
 from consumers.channel import ChannelStatus
 from consumers.clock import SystemClock
 from consumers.errors import CredentialsError, DeniedError, NotFoundError, PubSubError
@@ -65,7 +66,7 @@ def feed_threads() -> list[str]:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeds, "TICK_S", 0.05)
-    monkeypatch.setattr(feeds, "SETTLED_S", 0.3)
+    monkeypatch.setattr(watchdog, "SETTLED_S", 0.3)
     monkeypatch.setattr(feeds, "DRAIN_S", 0.5)
 
 
