@@ -160,24 +160,25 @@ class Feed:
     def _once(self) -> Exception | None:
         """One stream from its opening to its end; None: open the next one at once."""
         try:
-            self._await_channel()
+            reached = self._await_channel()
             if self._recreate is not None and not self._stop.is_set():
                 self._pubsub.ensure_subscription(self._recreate)
-            return None if self._stop.is_set() else self._live()
+            return None if self._stop.is_set() else self._live(reached)
         except Exception as error:  # noqa: BLE001 - the supervisor must outlive whatever happens
             return error
 
-    def _await_channel(self) -> None:
-        """Wait for the broker: a stream that finds none waits in the client for longer."""
+    def _await_channel(self) -> bool:
+        """Wait for the broker, but not for ever; whether it is reached."""
         patience = self._clock.monotonic() + LONGEST_LOSS_S
         while not self._stop.is_set() and self._clock.monotonic() < patience:
             channel = self._pubsub.connectivity()
             if channel.connected:
-                return
+                return True
             self._record.lost(channel)
             self._stop.wait(TICK_S)
+        return False
 
-    def _live(self) -> Exception | None:
+    def _live(self, reached: bool) -> Exception | None:
         stream = self._pubsub.subscribe(
             self._subscription, self._topic, self._receive, max_messages=self._max_messages
         )
@@ -185,7 +186,7 @@ class Feed:
         self._record.opened()
         stream.when_ended(self._wake.set)
         try:
-            return self._watch(stream)
+            return self._watch(stream, reached)
         finally:
             connected = self._pubsub.connectivity().connected
             if self._stop.is_set() and self._delete:
@@ -195,9 +196,11 @@ class Feed:
             if not stream.close(CLOSE_S if connected else 0.0) and connected:
                 log.warning("feed_stream_hangs", feed=self._name)
 
-    def _watch(self, stream: Stream) -> Exception | None:
+    def _watch(self, stream: Stream, reached: bool) -> Exception | None:
+        """`reached`: whether the broker was when the stream was opened; if so, a loss before the
+        first look at it is one too.
+        """
         opened = self._clock.monotonic()
-        reached = False
         while not self._stop.is_set():
             self._wake.wait(TICK_S)
             self._wake.clear()

@@ -30,6 +30,7 @@ from consumers.errors import (
     PubSubError,
     QuotaError,
 )
+from consumers.one_call import OneCall
 from consumers.publisher import Publisher, PublishResult
 from consumers.scheduler import OneThread
 from consumers.stream import Incoming, Leases, Stream
@@ -165,7 +166,9 @@ class PubSub:
         # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
         # thread in which gRPC serves all streams of a channel, and the next one would wait for it.
         client = pubsub_v1.SubscriberClient(
-            transport=self._transport("Subscriber", self._open()),
+            transport=self._transport(
+                "Subscriber", grpc.intercept_channel(self._open(), OneCall())
+            ),
             subscriber_options=TYPES.SubscriberOptions(enable_open_telemetry_tracing=self._traced),
         )
         path = self._subscription(subscription)

@@ -14,14 +14,21 @@ SHARED = ROOT.parent / "shared"
 
 
 def eventually(
-    condition: Callable[[], object], timeout: float = 10.0, interval: float = 0.01, what: str = ""
+    condition: Callable[[], object],
+    timeout: float = 10.0,
+    interval: float = 0.01,
+    what: "str | Callable[[], str]" = "",
 ) -> None:
-    """Return once `condition()` is true; after `timeout` seconds fail, saying what was awaited."""
+    """Return once `condition()` is true; after `timeout` seconds fail, saying what was awaited.
+
+    `what` may be asked for at the failure, to tell what was there then.
+    """
     end = time.monotonic() + timeout
     pause = threading.Event()
     while not condition():
         if time.monotonic() > end:
-            pytest.fail(f"not within {timeout} s: {what or condition}")
+            told = what if isinstance(what, str) else what()
+            pytest.fail(f"not within {timeout} s: {told or condition}")
         pause.wait(interval)
 
 

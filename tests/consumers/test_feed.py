@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -355,6 +356,27 @@ def test_a_lost_channel_closes_the_stream_and_its_return_opens_another() -> None
     broker.connected = False
     eventually(lambda: broker.open[0].done())
     assert turns(feed, FeedState.CONNECTING).last_error == "gone"
+    broker.connected = True
+    turns(feed, FeedState.LIVE)
+    assert broker.opened == 2
+    feed.stop()
+
+
+class Fleeting(Scripted):
+    """Loses the connection at the moment in which the first stream is opened."""
+
+    def subscribe(self, *args: Any, **options: Any) -> Stream:
+        stream = super().subscribe(*args, **options)
+        self.connected = self.opened > 1
+        return stream
+
+
+def test_a_loss_before_the_first_look_at_a_stream_is_seen() -> None:
+    broker = Fleeting()
+    feed = made(broker)
+    eventually(lambda: bool(broker.open) and broker.open[0].done())
+    turns(feed, FeedState.CONNECTING)
+    assert feed.status().last_error == "gone"
     broker.connected = True
     turns(feed, FeedState.LIVE)
     assert broker.opened == 2

@@ -82,12 +82,12 @@ class Line:
 
     def flows_after(self, moment: float, timeout: float) -> float:
         """Seconds until a message that was published after `moment` has arrived."""
-        eventually(lambda: self.newest > moment, timeout, what=f"{self.status()}")
+        eventually(lambda: self.newest > moment, timeout, what=lambda: str(self.status()))
         return time.monotonic() - moment
 
     def turns(self, state: FeedState, since: float, timeout: float = 30) -> float:
         """Seconds from `since` until the feed is in `state`."""
-        eventually(lambda: self.status().state is state, timeout, what=f"{self.status()}")
+        eventually(lambda: self.status().state is state, timeout, what=lambda: str(self.status()))
         return time.monotonic() - since
 
     def settle(self) -> tuple[int, int]:
@@ -98,7 +98,10 @@ class Line:
         eventually(
             lambda: self.sent.keys() <= self.got.keys(),
             30,
-            what=f"{len(self.sent.keys() - self.got.keys())} of {len(self.sent)} missing",
+            what=lambda: (
+                f"{len(self.sent.keys() - self.got.keys())} of {len(self.sent)} missing, "
+                f"{self.streams()} streams, {self.status()}"
+            ),
         )
         lost = len(self.sent.keys() - self.got.keys())
         return lost, sum(count - 1 for count in self.got.values())
