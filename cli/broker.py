@@ -18,8 +18,16 @@ def broker(
         Path | None,
         typer.Option(help="TOML or JSON file of topics and subscriptions to start with."),
     ] = None,
+    memory_mb: Annotated[
+        int,
+        typer.Option(
+            "--memory-mb",
+            min=1,
+            help="What messages may take, MiB; publishers wait at the limit.",
+        ),
+    ] = 512,
 ) -> None:
     """Run a Pub/Sub broker on this machine; prints one JSON line with its address."""
     from embedded.broker.command import run
 
-    raise typer.Exit(run(host, port, allow_public=allow_public, seed=seed))
+    raise typer.Exit(run(host, port, allow_public=allow_public, seed=seed, memory_mb=memory_mb))

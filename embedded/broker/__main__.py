@@ -13,6 +13,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--allow-public", action="store_true")
     parser.add_argument("--seed", type=Path, help="TOML or JSON: what it has from its start")
+    parser.add_argument("--memory-mb", type=int, help="what messages may take")
     parser.add_argument("--parent", type=int, help="end with this process, or with standard input")
     chosen = parser.parse_args()
     return run(
@@ -21,6 +22,7 @@ def main() -> int:
         allow_public=chosen.allow_public,
         parent=chosen.parent,
         seed=chosen.seed,
+        memory_mb=chosen.memory_mb,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from embedded.broker.errors import BindError, SeedError
 from embedded.broker.lifeline import parent_gone
+from embedded.broker.memory import MIB, Limits
 from embedded.broker.registry import Registry
 from embedded.broker.seed import read
 from embedded.broker.server import serve
@@ -21,10 +22,11 @@ def run(
     allow_public: bool = False,
     parent: int | None = None,
     seed: Path | None = None,
+    memory_mb: int | None = None,
 ) -> int:
     """Serve until SIGTERM, SIGINT (not with a `parent`) or the end of process `parent`.
 
-    Returns the exit status, 0 or 2.
+    `memory_mb`: what messages may take, see `Limits`. Returns the exit status, 0 or 2.
 
     Prints one line, `{"address": "127.0.0.1:8085"}`, on standard output once it listens.
     2: the address cannot be served, or the seed file is wrong; with a line on standard error
@@ -32,7 +34,17 @@ def run(
     """
     try:
         prepare = None if seed is None else read(seed).sow
-        asyncio.run(_run(host, port, allow_public=allow_public, parent=parent, prepare=prepare))
+        limits = None if memory_mb is None else Limits(memory_bytes=memory_mb * MIB)
+        asyncio.run(
+            _run(
+                host,
+                port,
+                allow_public=allow_public,
+                parent=parent,
+                prepare=prepare,
+                limits=limits,
+            )
+        )
     except SeedError as error:
         sys.stderr.write("".join(f"broker: {fault}\n" for fault in error.faults))
         return 2
@@ -49,6 +61,7 @@ async def _run(
     allow_public: bool,
     parent: int | None,
     prepare: Callable[[Registry], None] | None,
+    limits: Limits | None,
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -61,7 +74,13 @@ async def _run(
         watch.add_done_callback(lambda _: stop.set())
     try:
         await serve(
-            host, port, stop=stop, ready=_announce, allow_public=allow_public, prepare=prepare
+            host,
+            port,
+            stop=stop,
+            ready=_announce,
+            allow_public=allow_public,
+            limits=limits,
+            prepare=prepare,
         )
     finally:
         if watch is not None:

@@ -48,6 +48,8 @@ class Delivery:
         self.policy = policy
         self.counts = DeliveryCounts(clock)
         self.backlog_bytes = 0
+        # Gets what is acknowledged, if that is retained.
+        self.keep: Callable[[Message], None] | None = None
         self._clock = clock
         self._alarm = alarm
         self._forward = forward
@@ -90,7 +92,7 @@ class Delivery:
 
     def offer(self, messages: Sequence[Message]) -> None:
         """Just published: hand them to whoever has room."""
-        self._drop_outlived(messages[-1].published)
+        self.drop_outlived(messages[-1].published)
         self._pending.extend(messages)
         self.backlog_bytes += sum(message.size for message in messages)
         self._wake()
@@ -177,6 +179,8 @@ class Delivery:
                     continue
             count += 1
             self.backlog_bytes -= lease.message.size
+            if self.keep is not None:
+                self.keep(lease.message)
         self.counts.acknowledged.add(count)
         self._wake()
 
@@ -290,8 +294,11 @@ class Delivery:
             if consumer.has_room:
                 consumer.wake()
 
-    def _drop_outlived(self, now: float) -> None:
-        """Pub/Sub gives up on messages older than the subscription's retention."""
+    def drop_outlived(self, now: float) -> None:
+        """Pub/Sub gives up on messages older than the retention, unless somebody has them."""
         oldest = now - self.policy.retention_s
         while self._pending and self._pending[0].published < oldest:
             self.backlog_bytes -= self._pending.popleft().size
+        for lease in [each for each in self._again if each.message.published < oldest]:
+            self._again.acknowledge(lease.ack_id)
+            self.backlog_bytes -= lease.message.size

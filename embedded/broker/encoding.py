@@ -7,9 +7,13 @@ the same bytes behind a few new ones: https://protobuf.dev/programming-guides/en
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from embedded.broker.messages import ReceivedMessage
+
+if TYPE_CHECKING:
+    from embedded.broker.memory import Memory
 
 ACK_ID_LENGTH = 20
 
@@ -34,7 +38,8 @@ class Message:
 
     `sequence` rises by publish order over the whole broker; `published` is POSIX seconds UTC;
     `size` is that of the PubsubMessage, bytes. `head` and `body` are the beginning (up to the ack
-    id) and the end of its `received_messages` entry.
+    id) and the end of its `received_messages` entry. `memory` is the account it counts in, and
+    `keepers` how many remember it for seeking back.
     """
 
     sequence: int
@@ -42,6 +47,14 @@ class Message:
     size: int
     head: bytes
     body: bytes
+    memory: "Memory | None" = None
+    keepers: int = 0
+
+    def __del__(self) -> None:
+        """Nobody holds it any more."""
+        if self.memory is not None:
+            self.memory.messages -= 1
+            self.memory.bytes -= self.size
 
     def parsed(self) -> Any:
         """The PubsubMessage, decoded."""
@@ -92,6 +105,7 @@ def received(deliveries: Iterable[Delivered], *, count_attempts: bool) -> bytes:
     return b"".join(parts)
 
 
+@lru_cache(4096)  # most messages of a topic are of few lengths: they share one object
 def _head(rest: int) -> bytes:
     """What precedes the ack id in an entry with `rest` bytes after it."""
     return b"\x0a" + varint(2 + ACK_ID_LENGTH + rest) + b"\x0a\x14"

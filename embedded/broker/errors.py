@@ -7,7 +7,7 @@ BrokerError
 ├── FailedPreconditionError  right in itself, not in the present state (a detached subscription)
 ├── SnapshotRefusedError     neither is this use of a snapshot
 ├── AbortedError             somebody else changed it meanwhile; read it again
-├── ResourceExhaustedError   a backlog is at its byte limit; try again later
+├── ResourceExhaustedError   messages take all the memory they may; try again later
 ├── SnapshotSpaceError       so are the snapshots; delete some
 ├── UnavailableError         the broker is stopping
 ├── BindError                the address cannot be served (busy port, foreign host)
@@ -87,14 +87,22 @@ class AbortedError(BrokerError):
 
 
 class ResourceExhaustedError(BrokerError):
-    """A subscription holds as many unacknowledged bytes as it may; publishers should retry."""
+    """Messages take as many bytes as they may; publishers should try again.
+
+    `size` is what is held altogether, `name` the subscription that holds most of it.
+    """
 
     status = "RESOURCE_EXHAUSTED"
 
-    def __init__(self, name: str, messages: int, size: int) -> None:
+    def __init__(self, size: int, name: str, messages: int) -> None:
+        culprit = (
+            f"Most is of subscription {_id(name)}, with {messages} unacknowledged messages: "
+            "consume, purge or delete it."
+            if messages
+            else "Delete snapshots."
+        )
         super().__init__(
-            f"Subscription {_id(name)} holds {messages} unacknowledged messages, {size >> 20} MiB: "
-            "the limit of this broker. Consume, purge or delete it."
+            f"Messages take {size >> 20} MiB: the limit of this broker, see --memory-mb. {culprit}"
         )
 
 

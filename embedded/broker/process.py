@@ -16,12 +16,20 @@ class BrokerProcess:
     """Starts, watches and stops one broker process; it ends when this process does.
 
     Not for several threads at once. A port once given is kept over restarts, so that clients find
-    the next broker where they lost the last one.
+    the next broker where they lost the last one. `memory_mb` bounds what its messages take.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, seed: Path | None = None) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        seed: Path | None = None,
+        memory_mb: int | None = None,
+    ) -> None:
         self._host = host
         self._seed = seed
+        self._memory_mb = memory_mb
         self._port = port
         self._address = ""
         self._child: subprocess.Popen[bytes] | None = None
@@ -49,6 +57,7 @@ class BrokerProcess:
         command = [sys.executable, "-m", "embedded.broker", "--host", self._host]
         command += ["--port", str(self._port), "--parent", str(os.getpid())]
         command += [] if self._seed is None else ["--seed", str(self._seed)]
+        command += [] if self._memory_mb is None else ["--memory-mb", str(self._memory_mb)]
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

@@ -3,9 +3,10 @@
 from typing import Any
 
 from embedded.broker import names
+from embedded.broker.gate import Gate
 from embedded.broker.messages import Topic, raw
 from embedded.broker.registry import Registry
-from embedded.broker.rpc import EMPTY, Methods, unary
+from embedded.broker.rpc import EMPTY, Methods, unary, waiting
 
 NAME = "google.pubsub.v1.Publisher"
 _PublishResponse = raw("PublishResponse")
@@ -13,6 +14,7 @@ _ListTopicsResponse = raw("ListTopicsResponse")
 _ListTopicSubscriptionsResponse = raw("ListTopicSubscriptionsResponse")
 _ListTopicSnapshotsResponse = raw("ListTopicSnapshotsResponse")
 _DetachSubscriptionResponse = raw("DetachSubscriptionResponse")
+_LONGEST_HOLD_S = 5.0  # then the caller hears why, and tries again
 
 
 class Publisher:
@@ -20,13 +22,14 @@ class Publisher:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._gate = Gate(registry)
 
     def methods(self) -> Methods:
         """The service's methods by name."""
         return {
             "CreateTopic": unary(self._create, Topic),
             "UpdateTopic": unary(self._update, raw("UpdateTopicRequest")),
-            "Publish": unary(self._publish, raw("PublishRequest")),
+            "Publish": waiting(self._publish, raw("PublishRequest")),
             "GetTopic": unary(self._get, raw("GetTopicRequest")),
             "ListTopics": unary(self._list, raw("ListTopicsRequest")),
             "ListTopicSubscriptions": unary(
@@ -43,7 +46,11 @@ class Publisher:
     def _update(self, request: Any) -> Any:
         return self._registry.update_topic(request.topic, request.update_mask.paths).settings
 
-    def _publish(self, request: Any) -> Any:
+    async def _publish(self, request: Any, context: Any) -> Any:
+        """Held while the broker's memory is full; refused before the caller gives up."""
+        if not self._gate.open:
+            self._registry.topic(request.topic).check(request)  # what is wrong need not wait
+            await self._gate.enter(request.ByteSize(), _patience_s(context))
         return _PublishResponse(message_ids=self._registry.publish(request))
 
     def _get(self, request: Any) -> Any:
@@ -85,3 +92,8 @@ class Publisher:
     def _detach(self, request: Any) -> Any:
         self._registry.detach_subscription(request.subscription)
         return _DetachSubscriptionResponse()
+
+
+def _patience_s(context: Any) -> float:
+    remaining = context.time_remaining()
+    return _LONGEST_HOLD_S if remaining is None else min(_LONGEST_HOLD_S, float(remaining) * 0.8)

@@ -10,10 +10,11 @@ from embedded.broker.errors import (
     AlreadyExistsError,
     InvalidArgumentError,
     NotFoundError,
+    ResourceExhaustedError,
     SnapshotRefusedError,
 )
+from embedded.broker.memory import Limits, Memory
 from embedded.broker.policy import Alarm
-from embedded.broker.retention import Limits
 from embedded.broker.schemas import DELETED_SCHEMA, Schemas
 from embedded.broker.snapshots import Snapshots
 from embedded.broker.subscription import Subscription
@@ -29,9 +30,9 @@ class Registry:
         self.schemas = Schemas(clock)
         self.clock = clock
         self._alarm = alarm
-        self._limits = limits or Limits()
+        self.memory = Memory(limits or Limits())
         self._sequencer = Sequencer(clock)
-        self.snapshots = Snapshots(clock=clock, alarm=alarm, limits=self._limits)
+        self.snapshots = Snapshots(clock=clock, alarm=alarm, limits=self.memory.limits)
 
     # Topics
 
@@ -41,7 +42,7 @@ class Registry:
         if wanted.name in self.topics:
             raise AlreadyExistsError(wanted.name)
         self._check_schema(completed)
-        topic = Topic(completed, clock=self.clock, sequencer=self._sequencer, limits=self._limits)
+        topic = Topic(completed, clock=self.clock, sequencer=self._sequencer, memory=self.memory)
         self.topics[topic.name] = topic
         return topic
 
@@ -59,8 +60,9 @@ class Registry:
             settings.merged(topic.settings, changes, paths, settings.TOPIC_FIELDS)
         )
         self._check_schema(changed)
-        topic.settings = changed
-        topic.retain()
+        topic.configure(changed)
+        for subscription in topic.subscriptions.values():
+            _follow(subscription, topic)
         return topic
 
     def publish(self, request: Any) -> list[str]:
@@ -84,8 +86,10 @@ class Registry:
         """Its subscriptions and snapshots stay, with what they have, and never get more."""
         topic = self.topic(name)
         del self.topics[name]
+        topic.retire()
         for subscription in topic.subscriptions.values():
             subscription.settings.topic = names.DELETED_TOPIC
+            _follow(subscription, None)
         for snapshot in self.snapshots.of_topic(topic).values():
             snapshot.settings.topic = names.DELETED_TOPIC
 
@@ -102,16 +106,17 @@ class Registry:
         if wanted.name in self.subscriptions:
             raise AlreadyExistsError(wanted.name)
         topic = self.topic(wanted.topic)
-        if topic.settings.HasField("message_retention_duration"):
-            completed.topic_message_retention_duration.CopyFrom(
-                topic.settings.message_retention_duration
-            )
+        self._check_dead_letters(completed)
         subscription = Subscription(
-            completed, clock=self.clock, alarm=self._alarm, find_topic=self.topics.get
+            completed,
+            clock=self.clock,
+            alarm=self._alarm,
+            memory=self.memory,
+            find_topic=self.topics.get,
         )
         self.subscriptions[subscription.name] = subscription
         topic.subscriptions[subscription.name] = subscription
-        topic.retain()
+        _follow(subscription, topic)
         return subscription
 
     def subscription(self, name: str) -> Subscription:
@@ -121,15 +126,21 @@ class Registry:
             raise NotFoundError(name)
         return found
 
+    def in_use(self, name: str) -> Subscription:
+        """The same for one who pulls, acknowledges or changes: that keeps it from expiring."""
+        found = self.subscription(name)
+        found.touch()
+        return found
+
     def update_subscription(self, changes: Any, paths: list[str]) -> Subscription:
         """Set the fields `paths` of a subscription."""
-        subscription = self.subscription(changes.name)
-        subscription.configure(
-            settings.completed_subscription(
-                settings.merged(subscription.settings, changes, paths, settings.SUBSCRIPTION_FIELDS)
-            )
+        subscription = self.in_use(changes.name)
+        changed = settings.completed_subscription(
+            settings.merged(subscription.settings, changes, paths, settings.SUBSCRIPTION_FIELDS)
         )
-        self._retain(subscription)
+        if any(path.startswith("dead_letter_policy") for path in paths):
+            self._check_dead_letters(changed)
+        subscription.configure(changed)
         return subscription
 
     def delete_subscription(self, name: str) -> None:
@@ -137,6 +148,7 @@ class Registry:
         subscription = self.subscription(name)
         del self.subscriptions[name]
         self._leave_topic(subscription)
+        subscription.forget()
         subscription.delivery.end(NotFoundError(name))
 
     def detach_subscription(self, name: str) -> None:
@@ -144,7 +156,8 @@ class Registry:
         subscription = self.subscription(name)
         subscription.settings.detached = True
         self._leave_topic(subscription)
-        subscription.delivery.seek(float("inf"), ())
+        _follow(subscription, None)
+        subscription.forget()
         subscription.delivery.end(subscription.detached_error())
 
     def subscriptions_of(self, parent: str) -> Mapping[str, Subscription]:
@@ -154,18 +167,16 @@ class Registry:
 
     def seek(self, name: str, start: float) -> None:
         """Make what was published at or after `start` (POSIX seconds) unacknowledged, as far back
-        as the topic's window and the backlog reach; acknowledge all before."""
-        subscription = self.subscription(name)
+        as the topic and the subscription retain it; acknowledge all before."""
+        subscription = self.in_use(name)
         subscription.check_attached()
-        topic = self._topic_of(subscription)
-        if topic is not None:
-            topic.window.trim(self.clock.now().timestamp())
-        retained = topic.window.since(start) if topic else ()
-        subscription.delivery.seek(start, subscription.fitting(retained))
+        topic, now = self._topic_of(subscription), self.clock.now().timestamp()
+        in_topic = topic.retained(start, now) if topic else ()
+        subscription.seek(start, subscription.fitting(in_topic))
 
     def create_snapshot(self, request: Any) -> Any:
         """The Snapshot message of what a subscription has not acknowledged now."""
-        subscription = self.subscription(request.subscription)
+        subscription = self.in_use(request.subscription)
         subscription.check_attached()
         topic = self._topic_of(subscription)
         if topic is None:
@@ -174,7 +185,7 @@ class Registry:
 
     def seek_to_snapshot(self, name: str, snapshot_name: str) -> None:
         """Make unacknowledged what was so in the snapshot, and all published since."""
-        subscription = self.subscription(name)
+        subscription = self.in_use(name)
         subscription.check_attached()
         if not snapshot_name:
             raise InvalidArgumentError("A seek needs a time or a snapshot.")
@@ -183,11 +194,44 @@ class Registry:
             raise SnapshotRefusedError(snapshot_name, "it is of another topic")
         snapshot.restore(subscription)
 
+    # Memory and time
+
+    def full(self) -> bool:
+        """Whether messages take all the memory they may; first, what is retained gives way."""
+        self.memory.forget_beyond_limit()
+        return self.memory.held > self.memory.limits.memory_bytes
+
+    def exhausted(self) -> ResourceExhaustedError:
+        """What a publisher is told then: who holds most of it."""
+        backlogs = (
+            (subscription.delivery.backlog_bytes, name)
+            for name, subscription in self.subscriptions.items()
+        )
+        _, name = max(backlogs, default=(0, ""))
+        backlog = self.subscriptions[name].delivery.backlog if name else 0
+        return ResourceExhaustedError(self.memory.held, name, backlog)
+
+    def sweep(self) -> None:
+        """Let go of what time has run out for: retained and unacknowledged messages, and whole
+        subscriptions. To be called every few seconds: topics may be idle."""
+        now = self.clock.now().timestamp()
+        for topic in self.topics.values():
+            topic.window.trim(now)
+        for subscription in list(self.subscriptions.values()):
+            subscription.sweep()
+            if subscription.expired():
+                self.delete_subscription(subscription.name)
+        self.memory.forget_beyond_limit()
+
     # Inside
 
     def _check_schema(self, topic: Any) -> None:
         if topic.HasField("schema_settings"):
             self.schemas.check_settings(topic.schema_settings)
+
+    def _check_dead_letters(self, subscription: Any) -> None:
+        if subscription.HasField("dead_letter_policy"):
+            self.topic(subscription.dead_letter_policy.dead_letter_topic)
 
     def _topic_of(self, subscription: Subscription) -> Topic | None:
         topic = self.topics.get(subscription.settings.topic)
@@ -198,9 +242,14 @@ class Registry:
         topic = self._topic_of(subscription)
         if topic is not None:
             del topic.subscriptions[subscription.name]
-            topic.retain()
 
-    def _retain(self, subscription: Subscription) -> None:
-        topic = self._topic_of(subscription)
-        if topic is not None:
-            topic.retain()
+
+def _follow(subscription: Subscription, topic: Topic | None) -> None:
+    """Let a subscription go by its topic's retention; by none without a topic."""
+    settings = subscription.settings
+    settings.ClearField("topic_message_retention_duration")
+    if topic is not None and topic.settings.HasField("message_retention_duration"):
+        settings.topic_message_retention_duration.CopyFrom(
+            topic.settings.message_retention_duration
+        )
+    subscription.configure(settings)

@@ -1,57 +1,74 @@
-"""What a topic remembers after everyone has acknowledged it, so that a subscriber can seek back."""
+"""What is remembered after everyone has acknowledged it, so that a subscriber can seek back.
 
+Two things remember, as Pub/Sub documents it: a topic with a `message_retention_duration` keeps all
+that was published to it, for every subscription, later ones too; a subscription that asks for
+`retain_acked_messages` keeps for itself what it has acknowledged.
+https://docs.cloud.google.com/pubsub/docs/replay-overview
+"""
+
+import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from embedded.broker.encoding import Message
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of the broker's memory.
-
-    `retained_*` bound each topic's window for seeking back, whatever retention it asks for;
-    `backlog_bytes` bounds what one subscription may leave unacknowledged before publishing to its
-    topic is refused with RESOURCE_EXHAUSTED. A message costs `overhead` bytes over its own size.
-    """
-
-    retained_messages: int = 100_000
-    retained_bytes: int = 64 * 1024 * 1024
-    backlog_bytes: int = 512 * 1024 * 1024
-    overhead: int = 250
+from embedded.broker.memory import Memory
 
 
 class RetentionWindow:
-    """The newest messages of a topic, within the limits: no older than `seconds`, or with a higher
-    number than `keep_after` (which snapshots need, whatever their age)."""
+    """The newest messages of a topic: no older than `seconds` (0: it keeps none), or with a higher
+    number than `keep_after` (which snapshots need, whatever their age).
 
-    def __init__(self, limits: Limits, seconds: float) -> None:
-        self._limits = limits
+    `bytes` is the size of them all. Memory may ask for the oldest back.
+    """
+
+    def __init__(self, memory: Memory, seconds: float = 0.0) -> None:
+        self._memory = memory
         self._messages: deque[Message] = deque()
-        self._bytes = 0
         self.seconds = seconds
         self.keep_after = float("inf")
+        self.bytes = 0
+        memory.add_keeper(self)
 
     def __len__(self) -> int:
         return len(self._messages)
 
+    def oldest(self) -> float | None:
+        """The publish time of its oldest message, POSIX seconds."""
+        return self._messages[0].published if self._messages else None
+
     def extend(self, messages: Sequence[Message]) -> None:
         """Remember what was just published, and forget what no longer fits."""
+        if not self.seconds and messages[-1].sequence <= self.keep_after:
+            return
+        memory = self._memory
+        for message in messages:
+            memory.keep(message)
+            self.bytes += message.size
         self._messages.extend(messages)
-        self._bytes += sum(m.size for m in messages) + len(messages) * self._limits.overhead
         self.trim(messages[-1].published)
+        memory.forget_beyond_limit()
 
     def trim(self, now: float) -> None:
         """Forget what is out of the window at `now` (POSIX seconds)."""
-        kept, limits = self._messages, self._limits
-        while kept and (
-            (kept[0].published < now - self.seconds and kept[0].sequence <= self.keep_after)
-            or self._bytes > limits.retained_bytes
-            or len(kept) > limits.retained_messages
+        kept, seconds = self._messages, self.seconds
+        while (
+            kept
+            and (not seconds or kept[0].published < now - seconds)
+            and kept[0].sequence <= self.keep_after
         ):
-            self._bytes -= kept.popleft().size + limits.overhead
+            self.forget_oldest()
+
+    def forget_oldest(self) -> None:
+        """Let the oldest go."""
+        message = self._messages.popleft()
+        self.bytes -= message.size
+        self._memory.let_go(message)
+
+    def clear(self) -> None:
+        """Forget all."""
+        while self._messages:
+            self.forget_oldest()
 
     def since(self, start: float) -> Iterator[Message]:
         """Messages published at or after `start`, newest first."""
@@ -60,3 +77,72 @@ class RetentionWindow:
     def after(self, sequence: int) -> Iterator[Message]:
         """Messages with a higher number than `sequence`, newest first."""
         return takewhile(lambda message: message.sequence > sequence, reversed(self._messages))
+
+
+class RetainedAcked:
+    """The messages a subscription has acknowledged, kept for `seconds` from their publishing.
+
+    `bytes` is the size of them all. They come in any order and are forgotten by age. Memory may
+    ask for the oldest back.
+    """
+
+    def __init__(self, memory: Memory, seconds: float) -> None:
+        self._memory = memory
+        self._messages: list[tuple[int, Message]] = []  # a heap by number, which is by age
+        self.seconds = seconds
+        self.bytes = 0
+        memory.add_keeper(self)
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def oldest(self) -> float | None:
+        """The publish time of the oldest, POSIX seconds."""
+        return self._messages[0][1].published if self._messages else None
+
+    def add(self, message: Message) -> None:
+        """It was acknowledged."""
+        self._memory.keep(message)
+        self.bytes += message.size
+        heapq.heappush(self._messages, (message.sequence, message))
+
+    def extend(self, messages: Iterable[Message], now: float) -> None:
+        """So were these; those out of the window at `now` (POSIX seconds) are forgotten."""
+        for message in messages:
+            self.add(message)
+        self.trim(now)
+        self._memory.forget_beyond_limit()
+
+    def trim(self, now: float) -> None:
+        """Forget what is out of the window at `now` (POSIX seconds)."""
+        while self._messages and self._messages[0][1].published < now - self.seconds:
+            self.forget_oldest()
+
+    def forget_oldest(self) -> None:
+        """Let the oldest go."""
+        self._gone(heapq.heappop(self._messages)[1])
+
+    def take_since(self, start: float) -> list[Message]:
+        """Take out what was published at or after `start`: it is acknowledged no longer."""
+        return self._take({m for _, m in self._messages if m.published >= start})
+
+    def discard(self, messages: set[Message]) -> None:
+        """Take out those of `messages` that are in here."""
+        self._take({message for _, message in self._messages if message in messages})
+
+    def clear(self) -> None:
+        """Forget all."""
+        while self._messages:
+            self._gone(self._messages.pop()[1])
+
+    def _take(self, taken: set[Message]) -> list[Message]:
+        if taken:
+            self._messages = [entry for entry in self._messages if entry[1] not in taken]
+            heapq.heapify(self._messages)
+            for message in taken:
+                self._gone(message)
+        return list(taken)
+
+    def _gone(self, message: Message) -> None:
+        self.bytes -= message.size
+        self._memory.let_go(message)

@@ -13,8 +13,8 @@ import grpc.aio
 from consumers.clock import SystemClock
 from embedded.broker import publisher, subscriber
 from embedded.broker.errors import BindError, UnavailableError
+from embedded.broker.memory import Limits
 from embedded.broker.registry import Registry
-from embedded.broker.retention import Limits
 from embedded.broker.rpc import service
 
 _OPTIONS = (
@@ -32,6 +32,7 @@ _OPTIONS = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
     ("grpc.http2.max_ping_strikes", 0),
 )
+_SWEEP_S = 5.0
 
 
 def check_host(host: str, *, allow_public: bool) -> None:
@@ -82,6 +83,7 @@ async def serve(
     except RuntimeError as error:
         raise BindError(host, port, "somebody else was quicker") from error
     await server.start()
+    sweeper = asyncio.create_task(_sweep(registry), name="sweeper")
     # Messages and leases make no cycles; let the collector leave them, and what is loaded, alone.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -89,9 +91,16 @@ async def serve(
         ready(f"{bracketed}:{bound}")
         await stop.wait()
     finally:
+        sweeper.cancel()
         for subscription in registry.subscriptions.values():
             subscription.delivery.end(UnavailableError())
         await server.stop(grace=0.5)
+
+
+async def _sweep(registry: Registry) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_S)
+        registry.sweep()
 
 
 class _OnDemand:

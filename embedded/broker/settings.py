@@ -119,7 +119,11 @@ def delivery_policy(subscription: Any) -> DeliveryPolicy:
     dead_letter = subscription.HasField("dead_letter_policy")
     return DeliveryPolicy(
         ack_deadline_s=float(subscription.ack_deadline_seconds),
-        retention_s=seconds(subscription.message_retention_duration),
+        # Unacknowledged messages stay as long as either keeps them.
+        retention_s=max(
+            seconds(subscription.message_retention_duration),
+            seconds(subscription.topic_message_retention_duration),
+        ),
         min_backoff_s=None if retry is None else seconds(retry.minimum_backoff),
         max_backoff_s=600.0 if retry is None else seconds(retry.maximum_backoff),
         max_attempts=subscription.dead_letter_policy.max_delivery_attempts if dead_letter else None,

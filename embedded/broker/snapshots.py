@@ -18,9 +18,9 @@ from embedded.broker.errors import (
     SnapshotRefusedError,
     SnapshotSpaceError,
 )
+from embedded.broker.memory import Limits
 from embedded.broker.messages import Snapshot as SnapshotMessage
 from embedded.broker.policy import Alarm, Cancellable
-from embedded.broker.retention import Limits
 from embedded.broker.subscription import Subscription
 from embedded.broker.topic import Topic
 
@@ -56,9 +56,7 @@ class Snapshot:
         delivery = subscription.delivery
         since = {m for m in delivery.unacknowledged() if m.sequence > self.after}
         since.update(self.topic.window.after(self.after))
-        wanted = [*subscription.fitting((*self.held, *since))]
-        delivery.seek(float("inf"), ())
-        delivery.seek(0.0, wanted)
+        subscription.restore((*self.held, *since))
 
 
 class Snapshots:
@@ -140,11 +138,11 @@ class Snapshots:
     # Inside
 
     def _check_room(self, name: str, held: Iterable[Message]) -> None:
-        """Snapshots keep messages that everybody has acknowledged: not more than a backlog may."""
+        """Snapshots keep messages that everybody has acknowledged: not more than their share."""
         together = {message for snapshot in self._snapshots.values() for message in snapshot.held}
         together.update(held)
         size = sum(message.size + self._limits.overhead for message in together)
-        if size > self._limits.backlog_bytes:
+        if size > self._limits.snapshot_bytes:
             raise SnapshotSpaceError(name, size)
 
     def _changed(self, topic: Topic) -> None:

@@ -87,7 +87,7 @@ class StreamingPull:
         opening = await context.read()
         if opening is grpc.aio.EOF:
             raise InvalidArgumentError("The first request must name the subscription.")
-        subscription = self._registry.subscription(opening.subscription)
+        subscription = self._registry.in_use(opening.subscription)
         subscription.check_attached()
         stream = _Stream(subscription, opening)
         stream.settle(opening)

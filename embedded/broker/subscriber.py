@@ -74,20 +74,20 @@ class Subscriber:
         return EMPTY
 
     def _modify(self, request: Any) -> Any:
-        subscription = self._registry.subscription(request.subscription)
+        subscription = self._registry.in_use(request.subscription)
         check_extension(request.ack_deadline_seconds)
         _check_ack_ids(request.ack_ids)
         subscription.delivery.modify(request.ack_ids, request.ack_deadline_seconds)
         return EMPTY
 
     def _acknowledge(self, request: Any) -> Any:
-        subscription = self._registry.subscription(request.subscription)
+        subscription = self._registry.in_use(request.subscription)
         _check_ack_ids(request.ack_ids)
         subscription.delivery.acknowledge(request.ack_ids)
         return EMPTY
 
     def _modify_push(self, request: Any) -> Any:
-        subscription = self._registry.subscription(request.subscription)
+        subscription = self._registry.in_use(request.subscription)
         subscription.settings.push_config.CopyFrom(request.push_config)
         return EMPTY
 
@@ -121,7 +121,7 @@ class Subscriber:
 
     async def _pull(self, request: Any, context: Any) -> bytes:
         """Waits for the first message, but answers (with none) before the caller gives up."""
-        subscription = self._registry.subscription(request.subscription)
+        subscription = self._registry.in_use(request.subscription)
         subscription.check_attached()
         if request.max_messages <= 0:
             raise InvalidArgumentError("max_messages must be positive.")

@@ -1,21 +1,20 @@
 """A topic: stores what is published, once, and offers it to its subscriptions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from consumers.clock import Clock
 from embedded.broker import encoding
-from embedded.broker.errors import InvalidArgumentError, ResourceExhaustedError
-from embedded.broker.retention import Limits, RetentionWindow
+from embedded.broker.encoding import Message
+from embedded.broker.errors import InvalidArgumentError
+from embedded.broker.memory import Memory
+from embedded.broker.retention import RetentionWindow
 from embedded.broker.settings import seconds
 from embedded.broker.tally import Tally
 
 if TYPE_CHECKING:
     from embedded.broker.subscription import Subscription
 
-# A topic that asks for no retention still keeps this much, so that a dashboard that has just made
-# its subscription can seek back and warm up. (Google keeps nothing then: ask for it there.)
-DEFAULT_RETENTION_S = 600.0
 _MOST_MESSAGES = 1000
 _MOST_BYTES = 10_000_000
 CLIENTS_OWN = "googclient_"  # what client libraries add, such as the trace a message belongs to
@@ -44,32 +43,60 @@ class Sequencer:
 
 
 class Topic:
-    """One topic. `settings` is its Topic message."""
+    """One topic. `settings` is its Topic message, `window` what it keeps for seeking back."""
 
     def __init__(
-        self, settings: Any, *, clock: Clock, sequencer: Sequencer, limits: Limits
+        self, settings: Any, *, clock: Clock, sequencer: Sequencer, memory: Memory
     ) -> None:
         self.settings = settings
         self.subscriptions: dict[str, Subscription] = {}
-        self.window = RetentionWindow(limits, DEFAULT_RETENTION_S)
+        self.window = RetentionWindow(memory)
         self.messages = Tally(clock)
         self.requests = Tally(clock)
+        self._clock = clock
         self._sequencer = sequencer
-        self._limits = limits
-        self.retain()
+        self._memory = memory
+        self.configure(settings)
 
     @property
     def name(self) -> str:
         """`projects/<project>/topics/<id>`."""
         return str(self.settings.name)
 
-    def retain(self) -> None:
-        """Set how far back the window reaches: the longest that anyone asked for."""
-        wanted = [DEFAULT_RETENTION_S, seconds(self.settings.message_retention_duration)]
-        for subscription in self.subscriptions.values():
-            if subscription.settings.retain_acked_messages:
-                wanted.append(seconds(subscription.settings.message_retention_duration))
-        self.window.seconds = max(wanted)
+    def configure(self, settings: Any) -> None:
+        """Go by these (completed) settings from now on."""
+        self.settings = settings
+        self.window.seconds = seconds(settings.message_retention_duration)
+        self.window.trim(self._clock.now().timestamp())
+
+    def retire(self) -> None:
+        """It is deleted: only what snapshots need stays."""
+        self.window.seconds = 0.0
+        self.window.trim(self._clock.now().timestamp())
+
+    def retained(self, start: float, now: float) -> Iterator[Message]:
+        """What any subscription may have again at `now`, published at or after `start` (both POSIX
+        seconds), newest first: nothing unless the topic retains messages."""
+        self.window.trim(now)
+        reach = self.window.seconds
+        return self.window.since(max(start, now - reach)) if reach else iter(())
+
+    def num_retained_messages(self) -> int:
+        """How many messages the topic keeps for seeking back, for snapshots too."""
+        return len(self.window)
+
+    def retained_bytes(self) -> int:
+        """The size of those, bytes."""
+        return self.window.bytes
+
+    def oldest_retained_message_age(self, now: float) -> float:
+        """Seconds from the publishing of the oldest of them to `now` (POSIX seconds); 0 if none."""
+        oldest = self.window.oldest()
+        return 0.0 if oldest is None else max(0.0, now - oldest)
+
+    def check(self, request: Any) -> None:
+        """Refuse a raw PublishRequest that can never be right, whatever the broker's state."""
+        _check(request)
 
     def publish(self, request: Any, *, stamp: Callable[[Any], None] | None = None) -> list[str]:
         """Store the messages of a raw PublishRequest and offer them; their ids, in order.
@@ -77,7 +104,6 @@ class Topic:
         `stamp` gets the messages first; it may refuse them or add attributes of the broker's own.
         """
         _check(request)
-        self._check_room()
         if stamp is not None:
             stamp(request.messages)
         return self.forward(request.messages)
@@ -90,6 +116,7 @@ class Topic:
             encoding.store(message, number, published, time_field)
             for message, number in zip(messages, numbers, strict=True)
         ]
+        self._memory.charge(stored)
         self.window.extend(stored)
         for subscription in self.subscriptions.values():
             wanted, fits = stored, subscription.fits
@@ -105,13 +132,6 @@ class Topic:
         self.requests.add()
         return [str(number) for number in numbers]
 
-    def _check_room(self) -> None:
-        for subscription in self.subscriptions.values():
-            delivery = subscription.delivery
-            held = delivery.backlog_bytes + delivery.backlog * self._limits.overhead
-            if held > self._limits.backlog_bytes:
-                raise ResourceExhaustedError(subscription.name, delivery.backlog, held)
-
 
 def _check(request: Any) -> None:
     count, size = len(request.messages), request.ByteSize()
@@ -122,6 +142,9 @@ def _check(request: Any) -> None:
     if size > _MOST_BYTES:
         raise InvalidArgumentError("request size in bytes", size, f"be at most {_MOST_BYTES}")
     for message in request.messages:
+        if len(message.ordering_key.encode()) > 1024:
+            size = len(message.ordering_key.encode())
+            raise InvalidArgumentError("size of an ordering key", size, "be at most 1024 bytes")
         attributes = message.attributes
         if attributes:
             _check_attributes(attributes)
@@ -137,9 +160,10 @@ def _check_attributes(attributes: Any) -> None:
         raise InvalidArgumentError("number of attributes", len(attributes), "be at most 100")
     for key, value in attributes.items():
         reserved = key.startswith("goog") and not key.startswith(CLIENTS_OWN)
-        if not 0 < len(key) <= 256 or reserved:
+        if not 0 < len(key.encode()) <= 256 or reserved:
             raise InvalidArgumentError(
                 "attribute key", repr(key[:64]), "have 1 to 256 bytes and not start with 'goog'"
             )
-        if len(value) > 1024:
-            raise InvalidArgumentError("size of an attribute", len(value), "be at most 1024 bytes")
+        size = len(value.encode())
+        if size > 1024:
+            raise InvalidArgumentError("size of an attribute", size, "be at most 1024 bytes")

@@ -155,7 +155,8 @@ def test_a_subscription_gets_only_what_its_filter_lets_through(
 ) -> None:
     name = f"projects/{project}/subscriptions/us-eth"
     wanted = 'attributes.asset = "ETH" AND NOT hasPrefix(attributes.region, "eu-")'
-    subscriber.create_subscription(request={"name": name, "topic": topic, "filter": wanted})
+    request = {"name": name, "topic": topic, "filter": wanted, "retain_acked_messages": True}
+    subscriber.create_subscription(request=request)
     everything = f"projects/{project}/subscriptions/everything"
     subscriber.create_subscription(name=everything, topic=topic)
     start = datetime.now(UTC)

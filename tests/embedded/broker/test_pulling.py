@@ -142,6 +142,9 @@ def test_a_retry_policy_holds_a_nacked_message_back(
 def test_a_new_subscription_seeks_back_to_warm_up(
     publisher: PublisherClient, subscriber: SubscriberClient, topic: str, project: str
 ) -> None:
+    change = {"name": topic, "message_retention_duration": timedelta(hours=1)}
+    mask = {"paths": ["message_retention_duration"]}
+    publisher.update_topic(topic=change, update_mask=mask)
     before = datetime.now(UTC)
     _publish(publisher, topic, 3)
     name = f"projects/{project}/subscriptions/late"

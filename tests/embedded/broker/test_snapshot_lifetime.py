@@ -7,8 +7,8 @@ import pytest
 from google.pubsub_v1 import types
 
 from embedded.broker.errors import NotFoundError, SnapshotRefusedError, SnapshotSpaceError
+from embedded.broker.memory import Limits
 from embedded.broker.registry import Registry
-from embedded.broker.retention import Limits
 from tests.embedded.broker.doubles import FakeAlarm, open_stream, sequences
 from tests.support import FakeClock
 
@@ -105,7 +105,7 @@ def test_the_topic_keeps_what_was_published_since_until_it_expires() -> None:
     assert broker.settle() == [before, since]
     broker.clock.advance(5 * DAY)
     late = broker.publish()
-    assert len(broker.topic.window) == 2  # ten minutes alone would leave one
+    assert len(broker.topic.window) == 2  # the topic itself asks for no retention
     broker.registry.seek_to_snapshot(READER, SNAPSHOT)
     assert broker.settle() == [before, since, late]
     broker.clock.advance(2 * DAY)
@@ -131,16 +131,16 @@ def test_a_snapshot_that_is_deleted_or_cut_short_lets_go_of_it() -> None:
 
 
 def test_what_is_kept_stays_within_the_limits_of_the_window() -> None:
-    broker = _Broker(Limits(retained_messages=3))
+    broker = _Broker(Limits(memory_bytes=16_000, overhead=0))
     broker.snapshot()
     for _ in range(10):
-        broker.publish()
+        broker.publish(1_000)
     broker.settle()
     assert len(broker.topic.window) == 3
 
 
 def test_snapshots_together_hold_no_more_than_a_backlog_may() -> None:
-    broker = _Broker(Limits(backlog_bytes=2_000, overhead=0))
+    broker = _Broker(Limits(memory_bytes=8_000, overhead=0))
     broker.publish(900)
     broker.snapshot("projects/pro/snapshots/one")
     broker.snapshot("projects/pro/snapshots/same")  # of the same message, which is there once

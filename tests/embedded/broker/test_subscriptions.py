@@ -25,8 +25,9 @@ def test_defaults_are_pubsubs(subscriber: SubscriberClient, subscription: str, t
 
 
 def test_settings_come_back_as_given(
-    subscriber: SubscriberClient, topic: str, project: str
+    publisher: PublisherClient, subscriber: SubscriberClient, topic: str, project: str
 ) -> None:
+    publisher.create_topic(name=f"{topic}.dead")
     request = {
         "name": f"projects/{project}/subscriptions/full",
         "topic": topic,
