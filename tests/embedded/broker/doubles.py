@@ -91,9 +91,9 @@ class Bench:
         return self._dead_letters
 
 
-def open_stream(delivery: Delivery) -> Consumer:
-    """A stream without flow control."""
-    consumer = Consumer(wake=lambda: None, deadline_s=10.0)
+def open_stream(delivery: Delivery, messages: int = 0) -> Consumer:
+    """A stream without flow control, or that may hold this many messages."""
+    consumer = Consumer(wake=lambda: None, deadline_s=10.0, max_messages=messages)
     delivery.attach(consumer)
     return consumer
 

@@ -48,10 +48,10 @@ class Shop:
         request = RawPublish(topic=TOPIC, messages=messages)
         return [int(number) for number in self.registry.publish(request)]
 
-    def settle(self, subscription: Subscription | None = None) -> list[int]:
-        """Take and acknowledge all that waits; the numbers."""
+    def settle(self, subscription: Subscription | None = None, *, most: int = 0) -> list[int]:
+        """Take and acknowledge all that waits, or `most` of it; the numbers."""
         delivery = (subscription or self.reader).delivery
-        stream = open_stream(delivery)
+        stream = open_stream(delivery, most)
         leases = delivery.take(stream)
         delivery.acknowledge([lease.ack_id for lease in leases])
         delivery.detach(stream)
