@@ -66,7 +66,7 @@ def ephemeral(feed: str, topic: str, replica: str) -> SubscriptionSpec:
         topic=topic,
         dead_letter=False,
         expiration=timedelta(days=1),
-        retention=timedelta(days=1),
+        retention=timedelta(hours=23),  # less than the expiration, as Pub/Sub asks
         warm_up=WARM_UP,
         backoff=None,
         labels={"kind": "ephemeral"},

@@ -5,6 +5,7 @@ taken more freely, as emulators do.
 """
 
 import re
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ DELETED_TOPIC = "_deleted-topic_"
 _ID = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,62}")
 _LARGEST_PAGE = 1000
+_AFTER = "after:"
 
 T = TypeVar("T")
 
@@ -54,12 +56,26 @@ def project(parent: str) -> str:
 def page(items: Mapping[str, T], size: int, token: str) -> tuple[list[T], str]:
     """One page of `items` in the order of their names, and the token of the next one ("" = last).
 
-    The token is the name of the last item given, so that pages stay right while items come and go.
+    The token is made of the name of the last item given, so that pages stay right while items come
+    and go. InvalidArgumentError for one that was never given.
     """
     if size < 0:
         raise InvalidArgumentError("page_size", size, "not be negative")
-    names = sorted(name for name in items if name > token)
+    last = _opened(token)
+    names = sorted(name for name in items if name > last)
     size = min(size or 100, _LARGEST_PAGE)
     chosen = names[:size]
-    following = chosen[-1] if len(names) > size else ""
+    following = _AFTER + urlsafe_b64encode(chosen[-1].encode()).decode() if names[size:] else ""
     return [items[name] for name in chosen], following
+
+
+def _opened(token: str) -> str:
+    """The name in a page token; "" in none."""
+    if not token:
+        return ""
+    try:
+        if token.startswith(_AFTER):
+            return b64decode(token.removeprefix(_AFTER), b"-_", validate=True).decode()
+    except ValueError:
+        pass
+    raise InvalidArgumentError("page_token", repr(token), "be one that was given")

@@ -105,6 +105,8 @@ class Registry:
         completed = settings.completed_subscription(wanted)
         if wanted.name in self.subscriptions:
             raise AlreadyExistsError(wanted.name)
+        for given_back in ("detached", "analytics_hub_subscription_info"):
+            completed.ClearField(given_back)
         topic = self.topic(wanted.topic)
         self._check_dead_letters(completed)
         subscription = Subscription(

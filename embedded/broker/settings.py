@@ -4,7 +4,8 @@ Bounds of the reference of `google.pubsub.v1`:
 https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1
 """
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from embedded.broker import names
@@ -12,6 +13,10 @@ from embedded.broker.errors import InvalidArgumentError
 from embedded.broker.policy import DeliveryPolicy
 
 MINUTE, DAY = 60, 86_400
+# https://docs.cloud.google.com/pubsub/docs/create-topic#requirements_for_labels
+_LABEL_KEY = re.compile(r"[^\W\d_A-Z][\w-]{0,62}")
+_LABEL_VALUE = re.compile(r"[\w-]{0,63}")
+_MOST_LABELS = 64
 TOPIC_FIELDS = frozenset(
     {
         "labels",
@@ -85,6 +90,7 @@ def _take_over(target: Any, source: Any, path: str) -> None:
 def completed_topic(topic: Any) -> Any:
     """`topic` checked and with the broker's own fields set."""
     names.check(topic.name, "topics")
+    check_labels(topic.labels)
     if topic.HasField("message_retention_duration"):
         _within("message_retention_duration", seconds(topic.message_retention_duration), 600, 31)
     topic.state = 1  # ACTIVE
@@ -94,6 +100,8 @@ def completed_topic(topic: Any) -> Any:
 def completed_subscription(subscription: Any) -> Any:
     """`subscription` checked and with defaults filled in, as Pub/Sub returns it."""
     names.check(subscription.name, "subscriptions")
+    check_labels(subscription.labels)
+    _check_destination(subscription)
     deadline = subscription.ack_deadline_seconds or 10
     if not 10 <= deadline <= 600:
         raise InvalidArgumentError("ack_deadline_seconds", deadline, "be from 10 to 600")
@@ -101,16 +109,27 @@ def completed_subscription(subscription: Any) -> Any:
     if not subscription.HasField("message_retention_duration"):
         subscription.message_retention_duration.seconds = 7 * DAY
     _within("message_retention_duration", seconds(subscription.message_retention_duration), 600, 31)
-    if not subscription.HasField("expiration_policy"):
-        subscription.expiration_policy.ttl.seconds = 31 * DAY
-    if subscription.expiration_policy.HasField("ttl"):
-        _within("expiration_policy.ttl", seconds(subscription.expiration_policy.ttl), DAY, 365)
+    _complete_expiration(subscription)
     if subscription.HasField("dead_letter_policy"):
         _complete_dead_letter(subscription.dead_letter_policy)
     if subscription.HasField("retry_policy"):
         _complete_retry(subscription.retry_policy)
     subscription.state = 1  # ACTIVE
     return subscription
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    """Labels of a topic, a subscription or a snapshot."""
+    if len(labels) > _MOST_LABELS:
+        raise InvalidArgumentError("number of labels", len(labels), f"be at most {_MOST_LABELS}")
+    for key, value in labels.items():
+        lower = (key + value).lower() == key + value
+        if not (lower and _LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
+            raise InvalidArgumentError(
+                "label",
+                f"{key[:64]!r}: {value[:64]!r}",
+                "be of lower-case letters, digits, _ and -, at most 63 each, the key from a letter",
+            )
 
 
 def delivery_policy(subscription: Any) -> DeliveryPolicy:
@@ -146,6 +165,32 @@ def _within(field: str, value: float, least: float, days: int) -> None:
     if not least <= value <= days * DAY:
         bounds = f"be from {least:g} s to {days} days"
         raise InvalidArgumentError(field, f"{value:g} s", bounds)
+
+
+def _check_destination(subscription: Any) -> None:
+    """Messages go one way: to who pulls, a push endpoint, BigQuery or Cloud Storage."""
+    pushed = bool(subscription.push_config.push_endpoint)
+    ways = pushed + sum(
+        subscription.HasField(field) for field in ("bigquery_config", "cloud_storage_config")
+    )
+    if ways > 1:
+        raise InvalidArgumentError(
+            "At most one of push_config, bigquery_config and cloud_storage_config may be set."
+        )
+    if ways and subscription.enable_exactly_once_delivery:
+        raise InvalidArgumentError("Exactly-once delivery is for pull subscriptions only.")
+
+
+def _complete_expiration(subscription: Any) -> None:
+    if not subscription.HasField("expiration_policy"):
+        subscription.expiration_policy.ttl.seconds = 31 * DAY
+        return
+    if subscription.expiration_policy.HasField("ttl"):
+        ttl = seconds(subscription.expiration_policy.ttl)
+        _within("expiration_policy.ttl", ttl, DAY, 365)
+        if ttl < seconds(subscription.message_retention_duration):
+            must = "not be shorter than message_retention_duration"
+            raise InvalidArgumentError("expiration_policy.ttl", f"{ttl:g} s", must)
 
 
 def _complete_dead_letter(policy: Any) -> None:

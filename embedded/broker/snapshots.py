@@ -86,6 +86,7 @@ class Snapshots:
             raise SnapshotRefusedError(
                 name, "the oldest unacknowledged message is too old: it would expire within an hour"
             )
+        settings.check_labels(request.labels)
         held = tuple(subscription.delivery.unacknowledged())
         self._check_room(name, held)
         message = SnapshotMessage(name=name, topic=topic.name, labels=request.labels)
@@ -106,6 +107,7 @@ class Snapshots:
         """Set the fields `paths` of a snapshot; its message."""
         snapshot = self.find(changes.name)
         changed = settings.merged(snapshot.settings, changes, paths, settings.SNAPSHOT_FIELDS)
+        settings.check_labels(changed.labels)
         if changed.expire_time != snapshot.settings.expire_time:
             now, expires = self._clock.now().timestamp(), settings.seconds(changed.expire_time)
             if not now < expires <= snapshot.latest:

@@ -26,11 +26,10 @@ class _Stream:
         self.half_closed = False
         self.answers_pings = opening.protocol_version >= 1
         deadline = opening.stream_ack_deadline_seconds
-        if deadline:
-            check_stream_deadline(deadline)
+        check_stream_deadline(deadline)
         self.consumer = Consumer(
             wake=self.attention.set,
-            deadline_s=float(deadline or subscription.settings.ack_deadline_seconds),
+            deadline_s=float(deadline),
             client_id=opening.client_id,
             max_messages=opening.max_outstanding_messages,
             max_bytes=opening.max_outstanding_bytes,
@@ -49,6 +48,15 @@ class _Stream:
         """Do what one further request on the stream says."""
         if request.subscription:
             raise InvalidArgumentError("subscription may only be set in the first request.")
+        if (
+            request.max_outstanding_messages
+            or request.max_outstanding_bytes
+            or request.protocol_version
+        ):
+            raise InvalidArgumentError(
+                "max_outstanding_messages, max_outstanding_bytes and protocol_version may only be "
+                "set in the first request."
+            )
         self.settle(request)
         empty = not request.ack_ids and not request.modify_deadline_ack_ids
         if empty and self.answers_pings:

@@ -14,6 +14,7 @@ from embedded.broker.streaming import StreamingPull
 
 NAME = "google.pubsub.v1.Subscriber"
 _LONGEST_PULL_S = 10.0
+_MOST_ACK_BYTES = 524_288  # https://docs.cloud.google.com/pubsub/quotas#resource_limits
 _ListSubscriptionsResponse = raw("ListSubscriptionsResponse")
 _ListSnapshotsResponse = raw("ListSnapshotsResponse")
 _SeekResponse = raw("SeekResponse")
@@ -76,13 +77,13 @@ class Subscriber:
     def _modify(self, request: Any) -> Any:
         subscription = self._registry.in_use(request.subscription)
         check_extension(request.ack_deadline_seconds)
-        _check_ack_ids(request.ack_ids)
+        _check_ack_ids(request)
         subscription.delivery.modify(request.ack_ids, request.ack_deadline_seconds)
         return EMPTY
 
     def _acknowledge(self, request: Any) -> Any:
         subscription = self._registry.in_use(request.subscription)
-        _check_ack_ids(request.ack_ids)
+        _check_ack_ids(request)
         subscription.delivery.acknowledge(request.ack_ids)
         return EMPTY
 
@@ -145,9 +146,12 @@ class Subscriber:
         return encoding.received(leases, count_attempts=delivery.attempts_counted)
 
 
-def _check_ack_ids(ack_ids: Any) -> None:
-    if not ack_ids:
+def _check_ack_ids(request: Any) -> None:
+    if not request.ack_ids:
         raise InvalidArgumentError("No ack ids specified.")
+    size = request.ByteSize()
+    if size > _MOST_ACK_BYTES:
+        raise InvalidArgumentError("request size in bytes", size, f"be at most {_MOST_ACK_BYTES}")
 
 
 def _patience(context: Any) -> float:

@@ -28,7 +28,13 @@ def pubsub(broker: BrokerProcess, project: str) -> Iterator[PubSub]:
 def test_a_topic_and_a_subscription_are_created_once(pubsub: PubSub) -> None:
     assert pubsub.ensure_topic(TOPIC)
     assert not pubsub.ensure_topic(TOPIC)
-    spec = SubscriptionSpec("readers", TOPIC, dead_letter=False, expiration=timedelta(days=1))
+    spec = SubscriptionSpec(
+        "readers",
+        TOPIC,
+        dead_letter=False,
+        retention=timedelta(hours=12),
+        expiration=timedelta(days=1),
+    )
     assert pubsub.ensure_subscription(spec)
     assert not pubsub.ensure_subscription(spec)
     assert pubsub.topics() == (TOPIC,)

@@ -45,7 +45,7 @@ def test_settings_rename_two_subscriptions() -> None:
 def test_a_replicas_own_subscription_expires_and_keeps_no_dead_letters() -> None:
     spec = topology.ephemeral("prices", topology.PRICES, "a1")
     assert spec.name == "control-room-prices-a1"
-    assert spec.expiration == timedelta(days=1)
+    assert spec.expiration == timedelta(days=1) > spec.retention
     assert not spec.dead_letter
     assert spec.name not in topology.PRODUCTION_SUBSCRIPTIONS
 

@@ -1,5 +1,7 @@
 """Streaming pull: the real client's `subscribe()`, and raw streams where it hides too much."""
 
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -173,10 +175,43 @@ def test_every_ping_of_protocol_version_1_gets_a_pong(
         assert stream.messages == []
 
 
+def test_the_heartbeats_of_a_client_that_asks_for_no_pongs_are_taken_in_silence(
+    broker: BrokerProcess, publisher: PublisherClient, topic: str, subscription: str
+) -> None:
+    with raw_stream(broker, subscription) as stream:
+        stream.send()
+        stream.send(stream_ack_deadline_seconds=10)
+        _publish(publisher, topic, 0)
+        eventually(lambda: stream.messages)
+        assert stream.responses == 1
+
+
+@pytest.mark.slow
+def test_a_stream_may_change_its_deadline(
+    broker: BrokerProcess, publisher: PublisherClient, topic: str, subscription: str
+) -> None:
+    with raw_stream(broker, subscription, stream_ack_deadline_seconds=600) as stream:
+        stream.send(stream_ack_deadline_seconds=10)
+        _publish(publisher, topic, 0)
+        eventually(lambda: stream.messages)
+        began = time.monotonic()
+        eventually(lambda: len(stream.messages) == 2, timeout=20)
+        waited = time.monotonic() - began
+    sys.stdout.write(f"\nredelivered after {waited:.1f} s under a deadline of 10 s\n")
+    assert waited > 9
+
+
 @pytest.mark.parametrize(
     ("opening", "further"),
     [
         ({"stream_ack_deadline_seconds": 5}, {}),
+        ({"stream_ack_deadline_seconds": 0}, {}),
+        ({"stream_ack_deadline_seconds": 601}, {}),
+        ({}, {"stream_ack_deadline_seconds": 9}),
+        ({}, {"max_outstanding_messages": 5}),
+        ({}, {"max_outstanding_bytes": 5}),
+        ({}, {"protocol_version": 1}),
+        ({}, {"modify_deadline_ack_ids": ["x"], "modify_deadline_seconds": [-1]}),
         ({}, {"subscription": "projects/p/subscriptions/other"}),
         ({}, {"modify_deadline_ack_ids": ["x"]}),
         ({}, {"modify_deadline_ack_ids": ["x"], "modify_deadline_seconds": [601]}),
