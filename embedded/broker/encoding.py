@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ACK_ID_LENGTH = 20
 
 
+@lru_cache(4096)  # most are lengths of messages, of which a topic has few
 def varint(value: int) -> bytes:
     """A non-negative integer in protobuf's base-128 form."""
     if value < 0x80:
@@ -80,10 +81,9 @@ def publish_time_field(published: float) -> bytes:
     return b"\x22" + varint(len(stamp)) + stamp
 
 
-def store(message: Any, sequence: int, published: float, time_field: bytes) -> Message:
-    """A raw PubsubMessage as it is kept, with its id and publish time."""
-    identity = str(sequence).encode()
-    serialised = message.SerializeToString()
+def store(serialised: bytes, sequence: int, published: float, time_field: bytes) -> Message:
+    """A serialised PubsubMessage as it is kept, with its id and publish time."""
+    identity = b"%d" % sequence
     size = len(serialised) + 2 + len(identity) + len(time_field)
     body = b"".join(
         (b"\x12", varint(size), serialised, b"\x1a", varint(len(identity)), identity, time_field)
