@@ -72,6 +72,11 @@ class Delivery:
         return len(self._pending) + len(self._leases) + len(self._again)
 
     @property
+    def outstanding(self) -> int:
+        """Messages in subscribers' hands."""
+        return len(self._leases)
+
+    @property
     def attempts_counted(self) -> bool:
         """Whether subscribers are told the delivery attempt."""
         return self.policy.max_attempts is not None

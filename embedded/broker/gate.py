@@ -64,13 +64,13 @@ class Gate:
 
     def _look(self) -> None:
         """Let in whom there is room for now, as if each had published already."""
-        memory, let_in = self._registry.memory, 0
-        full = self._registry.full()
+        full, let_in = self._registry.full(), 0
+        most = self._registry.memory.limits.memory_bytes
         while self._queue and not full:
             waiting = self._queue.popleft()
             if not waiting.turn.done():
                 waiting.turn.set_result(None)
                 let_in += waiting.size
-                full = memory.held + let_in > memory.limits.memory_bytes
+                full = self._registry.held() + let_in > most
         if self._queue:
             asyncio.get_running_loop().call_later(_LOOK_S, self._look)

@@ -22,11 +22,13 @@ class Limits:
     At `memory_bytes` publishers wait for what subscribers acknowledge. Up to a quarter may be kept
     for seeking back, oldest forgotten first, and up to a quarter held by snapshots; so at least
     half is always there for what nobody has acknowledged yet. Requests that wait may together be an
-    eighth more. A message costs `overhead` bytes over its own size.
+    eighth more. A message costs `overhead` bytes over its own size, and `lease` more for each
+    subscriber that has it in hand.
     """
 
     memory_bytes: int = 512 * MIB
     overhead: int = 250
+    lease: int = 210
 
     @property
     def retained_bytes(self) -> int:

@@ -200,8 +200,19 @@ class Registry:
 
     def full(self) -> bool:
         """Whether messages take all the memory they may; first, what is retained gives way."""
-        self.memory.forget_beyond_limit()
-        return self.memory.held > self.memory.limits.memory_bytes
+        memory, limits = self.memory, self.memory.limits
+        memory.forget_beyond_limit()
+        # Counting what is in subscribers' hands takes a look at each: only where it may matter.
+        if memory.held + limits.lease * memory.messages * len(self.subscriptions) <= (
+            limits.memory_bytes
+        ):
+            return False
+        return self.held() > limits.memory_bytes
+
+    def held(self) -> int:
+        """What messages take, those in subscribers' hands the more, bytes."""
+        outstanding = sum(each.delivery.outstanding for each in self.subscriptions.values())
+        return self.memory.held + self.memory.limits.lease * outstanding
 
     def exhausted(self) -> ResourceExhaustedError:
         """What a publisher is told then: who holds most of it."""
@@ -211,7 +222,7 @@ class Registry:
         )
         _, name = max(backlogs, default=(0, ""))
         backlog = self.subscriptions[name].delivery.backlog if name else 0
-        return ResourceExhaustedError(self.memory.held, name, backlog)
+        return ResourceExhaustedError(self.held(), name, backlog)
 
     def sweep(self) -> None:
         """Let go of what time has run out for: retained and unacknowledged messages, and whole

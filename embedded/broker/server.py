@@ -98,9 +98,10 @@ async def serve(
 
 
 async def _sweep(registry: Registry) -> None:
+    loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(_SWEEP_S)
-        registry.sweep()
+        loop.call_soon(registry.sweep)  # what goes wrong in one is logged, and the next comes
 
 
 class _OnDemand:

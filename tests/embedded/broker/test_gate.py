@@ -9,7 +9,9 @@ from embedded.broker.gate import Gate
 from embedded.broker.memory import Limits
 from tests.embedded.broker.shop import Shop
 
-LIMITS = Limits(memory_bytes=8_000, overhead=0)  # of which waiting requests may be 1,000 more
+LIMITS = Limits(
+    memory_bytes=8_000, overhead=0, lease=0
+)  # of which waiting requests may be 1,000 more
 SIZE = 400
 
 

@@ -2,6 +2,7 @@
 
 from embedded.broker.memory import Limits
 from embedded.broker.topic import Sequencer
+from tests.embedded.broker.doubles import open_stream
 from tests.embedded.broker.shop import Shop
 from tests.support import FakeClock
 
@@ -27,6 +28,16 @@ def test_a_message_to_several_subscriptions_takes_its_memory_once() -> None:
     assert shop.registry.memory.held == held
     shop.settle()
     assert shop.registry.memory.held == 0
+
+
+def test_what_is_in_subscribers_hands_counts_more() -> None:
+    shop = Shop(Limits(overhead=0, lease=500))
+    other = shop.subscribe("other")
+    shop.publish(2, size=100)
+    waiting = shop.registry.held()
+    for subscription in (shop.reader, other):
+        subscription.delivery.take(open_stream(subscription.delivery, 1))
+    assert shop.registry.held() == waiting + 2 * 500
 
 
 def test_message_ids_of_a_restarted_broker_are_new() -> None:
