@@ -20,6 +20,7 @@ from dashboard.live.hub import Hub
 
 STOP_S = 6.0  # of the 8 s that a stop may take
 INSIST_S = 7.5
+INSISTING = "insist"
 
 Lifespan = Callable[[st.App], AbstractAsyncContextManager[dict[str, Any] | None]]
 
@@ -65,5 +66,6 @@ def _insist() -> None:
     nobody closes. Nothing is lost by it: what is not committed is not acknowledged.
     """
     last = threading.Timer(INSIST_S, os._exit, (1,))
+    last.name = INSISTING
     last.daemon = True
     last.start()

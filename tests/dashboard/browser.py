@@ -41,9 +41,17 @@ def get(url: str, method: str = "GET") -> int:
 
 
 class Server:
-    """`streamlit run <script>` as a child process, from the project's root."""
+    """`streamlit run <script>` as a child process, from the project's root or a copy of it."""
 
-    def __init__(self, script: Path, log: Path, port: int | None = None) -> None:
+    def __init__(
+        self,
+        script: Path,
+        log: Path,
+        port: int | None = None,
+        *options: str,
+        root: Path = ROOT,
+        **environment: str,
+    ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log.open("ab")
@@ -56,9 +64,10 @@ class Server:
                 str(script),
                 "--server.port",
                 str(self.port),
+                *options,
             ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root), **environment},
             stdout=self._log,
             stderr=self._log,
         )
@@ -84,9 +93,16 @@ class Server:
 
 
 @contextmanager
-def served(log: Path, script: Path = SAMPLE, port: int | None = None) -> Iterator[Server]:
+def served(
+    log: Path,
+    script: Path = SAMPLE,
+    port: int | None = None,
+    *options: str,
+    root: Path = ROOT,
+    **environment: str,
+) -> Iterator[Server]:
     """A running server."""
-    server = Server(script, log, port)
+    server = Server(script, log, port, *options, root=root, **environment)
     try:
         yield server
     finally:

@@ -1,0 +1,1 @@
+"""Drills with Streamlit sessions: websockets that speak its protocol, as browsers' do."""
