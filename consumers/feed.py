@@ -1,8 +1,8 @@
 """One subscription, one supervising thread, one live stream, one status, one watchdog.
 
 A stream can be dead while it looks alive, and some errors end it for good. The supervisor judges
-by messages: SILENT when none came for three cadences. It opens anew when the silence lasts, when
-the channel was lost or the broker ended the stream, and never has two streams.
+by messages: SILENT when none came for three cadences, or sooner (`watchdog.py`). It opens anew when
+the silence lasts, when the channel was lost or the broker ended the stream, and never has two.
 """
 
 import random

@@ -11,6 +11,7 @@ log = structlog.get_logger(__name__)
 
 SETTLED_S = 1.0  # a stream that lives this long has not been refused
 SILENT_AFTER = 3  # cadences
+SOON = timedelta(seconds=4.5)  # a fast feed's silence is marked within 5 s, if two cadences fit in
 REOPEN_AFTER = timedelta(seconds=60)  # of silence; or ten cadences, if that is longer
 TRIAL_S = 10.0  # of a stream after a loss that brings nothing: its own connection may not stand
 LONGEST_TRIAL_S = 15.0  # where messages are expected; elsewhere it doubles, and TRIALS are enough
@@ -26,7 +27,7 @@ class Watchdog:
     def __init__(self, record: FeedRecord, cadence: timedelta | None, clock: Clock) -> None:
         self._record = record
         self._clock = clock
-        self._silent_s = None if cadence is None else SILENT_AFTER * cadence.total_seconds()
+        self._silent_s = None if cadence is None else silence(cadence).total_seconds()
         self._reopen_s = max(REOPEN_AFTER, 10 * (cadence or timedelta())).total_seconds()
         self._unproven = 0  # streams since a loss of the connection that brought no message
 
@@ -77,3 +78,9 @@ class Watchdog:
         elif settled:
             self._record.accepted(live=False)
         return silence > self._reopen_s
+
+
+def silence(cadence: timedelta) -> timedelta:
+    """How long nothing may come of what is expected every `cadence`: three of them, of a fast feed
+    two or more."""
+    return SOON if 2 * cadence <= SOON < SILENT_AFTER * cadence else SILENT_AFTER * cadence

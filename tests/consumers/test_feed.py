@@ -205,6 +205,15 @@ def test_silence_is_noticed_after_three_cadences_and_ends_with_a_message(pubsub:
     feed.stop()
 
 
+@pytest.mark.parametrize(
+    ("cadence", "silent"), [(0.2, 0.6), (1.5, 4.5), (2, 4.5), (2.25, 4.5), (3, 9), (30, 90)]
+)
+def test_three_cadences_are_silence_and_four_and_a_half_seconds_where_two_fit_in(
+    cadence: float, silent: float
+) -> None:
+    assert watchdog.silence(timedelta(seconds=cadence)) == timedelta(seconds=silent)
+
+
 def test_a_feed_survives_the_death_of_its_broker() -> None:
     with BrokerProcess() as broker:
         pubsub = PubSub("test", broker.address)

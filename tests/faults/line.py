@@ -25,7 +25,9 @@ class Line:
     an address that may fail.
     """
 
-    def __init__(self, project: str, broker: str, via: str | None) -> None:
+    def __init__(
+        self, project: str, broker: str, via: str | None, cadence: timedelta = CADENCE
+    ) -> None:
         self.project, self.broker = project, broker
         self.far = PubSub(project, broker)
         self.far.ensure_topic(PRICES)
@@ -45,7 +47,7 @@ class Line:
             subscription=SPEC.name,
             handle=self._handle,
             clock=SystemClock(),
-            cadence=CADENCE,
+            cadence=cadence,
         )
 
     def _handle(self, incoming: Incoming) -> None:
@@ -128,9 +130,11 @@ class Line:
 
 
 @contextmanager
-def line(project: str, broker: str, via: str | None) -> Iterator[Line]:
+def line(
+    project: str, broker: str, via: str | None, cadence: timedelta = CADENCE
+) -> Iterator[Line]:
     """A line that is ended whatever happens."""
-    made = Line(project, broker, via)
+    made = Line(project, broker, via, cadence)
     try:
         yield made
     finally:

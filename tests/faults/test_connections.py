@@ -1,6 +1,7 @@
 """Connections that break in every way: the feed is back within its time and loses nothing."""
 
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -48,10 +49,12 @@ def test_r2_a_network_down_for_15_seconds_costs_at_most_12_more(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("cadence_s", [1, 2])  # of rounds; 2 s is the market's own
 def test_r4_a_half_open_connection_is_found_out_and_replaced(
-    broker: BrokerProcess, project: str
+    broker: BrokerProcess, project: str, cadence_s: int
 ) -> None:
-    with Wire(broker.address) as wire, line(project, broker.address, wire.address) as one:
+    cadence = timedelta(seconds=cadence_s)
+    with Wire(broker.address) as wire, line(project, broker.address, wire.address, cadence) as one:
         one.start()
         for attempt in range(3):
             accepted = wire.accepted
@@ -63,7 +66,7 @@ def test_r4_a_half_open_connection_is_found_out_and_replaced(
             opened = time.monotonic() - frozen_at
             took = one.flows_after(frozen_at, 20)
             show(
-                f"\nR4 half-open {attempt + 1}: marked after {marked:.1f} s, "
+                f"\nR4 half-open {attempt + 1}, every {cadence_s} s: marked after {marked:.1f} s, "
                 f"connected anew after {opened:.1f} s, data after {took:.1f} s"
             )
         lost, doubled = one.settle()
