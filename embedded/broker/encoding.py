@@ -8,6 +8,7 @@ the same bytes behind a few new ones: https://protobuf.dev/programming-guides/en
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from embedded.broker.messages import ReceivedMessage
@@ -39,8 +40,8 @@ class Message:
 
     `sequence` rises by publish order over the whole broker; `published` is POSIX seconds UTC;
     `size` is that of the PubsubMessage, bytes. `head` and `body` are the beginning (up to the ack
-    id) and the end of its `received_messages` entry. `memory` is the account it counts in, and
-    `keepers` how many remember it for seeking back.
+    id) and the end of its `received_messages` entry, `key` its ordering key. `memory` is the
+    account it counts in, and `keepers` how many remember it for seeking back.
     """
 
     sequence: int
@@ -48,6 +49,7 @@ class Message:
     size: int
     head: bytes
     body: bytes
+    key: str = ""
     memory: "Memory | None" = None
     keepers: int = 0
 
@@ -81,14 +83,17 @@ def publish_time_field(published: float) -> bytes:
     return b"\x22" + varint(len(stamp)) + stamp
 
 
-def store(serialised: bytes, sequence: int, published: float, time_field: bytes) -> Message:
-    """A serialised PubsubMessage as it is kept, with its id and publish time."""
+def store(
+    serialised: bytes, sequence: int, published: float, time_field: bytes, key: str = ""
+) -> Message:
+    """A serialised PubsubMessage as it is kept, with its id and publish time; `key` its ordering
+    key."""
     identity = b"%d" % sequence
     size = len(serialised) + 2 + len(identity) + len(time_field)
     body = b"".join(
         (b"\x12", varint(size), serialised, b"\x1a", varint(len(identity)), identity, time_field)
     )
-    return Message(sequence, published, size, _head(len(body)), body)
+    return Message(sequence, published, size, _head(len(body)), body, intern(key) if key else "")
 
 
 def received(deliveries: Iterable[Delivered], *, count_attempts: bool) -> bytes:

@@ -4,6 +4,7 @@ BrokerError
 ├── AlreadyExistsError       a topic or subscription of this name is there
 ├── NotFoundError            it is not
 ├── InvalidArgumentError     the request can never be right
+├── AckIdsError              exactly-once delivery refuses some acknowledgements or extensions
 ├── FailedPreconditionError  right in itself, not in the present state (a detached subscription)
 ├── SnapshotRefusedError     neither is this use of a snapshot
 ├── AbortedError             somebody else changed it meanwhile; read it again
@@ -15,6 +16,7 @@ BrokerError
 └── BrokerStartError         the child process did not come up
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -54,6 +56,19 @@ class InvalidArgumentError(BrokerError):
     def __init__(self, what: str, value: object = None, must: str = "") -> None:
         text = what if value is None else f"Invalid {what}: {value}."
         super().__init__(f"{text} It must {must}." if must else text)
+
+
+class AckIdsError(BrokerError):
+    """Some ack ids are not taken, by exactly-once delivery; `reasons` says of each why."""
+
+    status = "INVALID_ARGUMENT"
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__(
+            "Some acknowledgement ids in the request were invalid. They may have expired, or never "
+            "have been given out."
+        )
+        self.reasons = reasons
 
 
 class FailedPreconditionError(BrokerError):

@@ -26,7 +26,8 @@ class DeliveryPolicy:
     """The settings of a subscription that delivery goes by; durations in seconds.
 
     `min_backoff_s` None: no retry policy, deliver again at once. `max_attempts` None: no dead
-    letter policy, attempts are not told to subscribers.
+    letter policy, attempts are not told to subscribers. `ordered`: by ordering keys.
+    `exactly_once`: acknowledgements are confirmed or refused.
     """
 
     ack_deadline_s: float = 10.0
@@ -34,6 +35,8 @@ class DeliveryPolicy:
     min_backoff_s: float | None = None
     max_backoff_s: float = 600.0
     max_attempts: int | None = None
+    ordered: bool = False
+    exactly_once: bool = False
 
     def backoff_s(self, attempt: int) -> float:
         """How long to wait after the failure of delivery `attempt` (from 1); doubles each time."""
@@ -51,3 +54,4 @@ class DeliveryCounts:
         self.nacked = Tally(clock)
         self.expired = Tally(clock)
         self.dead_lettered = Tally(clock)
+        self.exactly_once_warnings = Tally(clock)  # refused acknowledgements and extensions

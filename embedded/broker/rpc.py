@@ -5,7 +5,8 @@ from typing import Any
 
 import grpc
 
-from embedded.broker.errors import BrokerError
+from embedded.broker.errors import AckIdsError, BrokerError
+from embedded.broker.refusals import status_details
 
 EMPTY = b""  # google.protobuf.Empty, serialised
 
@@ -15,7 +16,11 @@ Methods = Mapping[str, Any]
 
 async def refuse(context: Any, error: BrokerError) -> None:
     """End the call with the error's status; does not return."""
-    await context.abort(grpc.StatusCode[error.status], str(error))
+    code, text = grpc.StatusCode[error.status], str(error)
+    if isinstance(error, AckIdsError):
+        details = status_details(code.value[0], text, error.reasons)
+        await context.abort(code, text, (("grpc-status-details-bin", details),))
+    await context.abort(code, text)
 
 
 def unary(answer: Callable[[Any], Any], request: Any) -> Any:

@@ -146,6 +146,8 @@ def delivery_policy(subscription: Any) -> DeliveryPolicy:
         min_backoff_s=None if retry is None else seconds(retry.minimum_backoff),
         max_backoff_s=600.0 if retry is None else seconds(retry.maximum_backoff),
         max_attempts=subscription.dead_letter_policy.max_delivery_attempts if dead_letter else None,
+        ordered=subscription.enable_message_ordering,
+        exactly_once=subscription.enable_exactly_once_delivery,
     )
 
 

@@ -1,6 +1,7 @@
 """`StreamingPull`: one stream of deliveries out, acknowledgements and extensions in."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import grpc.aio
@@ -10,6 +11,7 @@ from embedded.broker.consumer import Consumer
 from embedded.broker.delivery import Delivery
 from embedded.broker.errors import BrokerError, InvalidArgumentError
 from embedded.broker.messages import StreamingPullResponse
+from embedded.broker.refusals import Refusal, Refusals
 from embedded.broker.registry import Registry
 from embedded.broker.settings import check_extension, check_stream_deadline
 from embedded.broker.subscription import Subscription
@@ -22,6 +24,7 @@ class _Stream:
         self.attention = asyncio.Event()
         self.delivery: Delivery = subscription.delivery
         self.subscription = subscription
+        self.confirmations: list[bytes] = []
         self.pongs_wanted = 0
         self.half_closed = False
         self.answers_pings = opening.protocol_version >= 1
@@ -37,12 +40,13 @@ class _Stream:
 
     def trailer(self) -> bytes:
         """`subscription_properties`, which clients look for in every response."""
-        ordered = self.subscription.settings.enable_message_ordering
-        properties = StreamingPullResponse.SubscriptionProperties(message_ordering_enabled=ordered)
-        serialised: bytes = StreamingPullResponse(
-            subscription_properties=properties
-        ).SerializeToString()
-        return serialised
+        settings = self.subscription.settings
+        return _serialised(
+            subscription_properties=StreamingPullResponse.SubscriptionProperties(
+                message_ordering_enabled=settings.enable_message_ordering,
+                exactly_once_delivery_enabled=settings.enable_exactly_once_delivery,
+            )
+        )
 
     def hear(self, request: Any) -> None:
         """Do what one further request on the stream says."""
@@ -73,7 +77,8 @@ class _Stream:
                 "modify_deadline_seconds and modify_deadline_ack_ids differ in length."
             )
         if request.ack_ids:
-            self.delivery.acknowledge(request.ack_ids)
+            refused = self.delivery.acknowledge(request.ack_ids)
+            self.confirm(acknowledge_confirmation=_acknowledged(request.ack_ids, refused))
         by_seconds: dict[int, list[str]] = {}
         for ack_id, seconds in zip(
             request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True
@@ -81,7 +86,14 @@ class _Stream:
             by_seconds.setdefault(seconds, []).append(ack_id)
         for seconds, ack_ids in by_seconds.items():
             check_extension(seconds)
-            self.delivery.modify(ack_ids, seconds)
+            refused = self.delivery.modify(ack_ids, seconds)
+            self.confirm(modify_ack_deadline_confirmation=_modified(ack_ids, refused))
+
+    def confirm(self, **confirmation: Any) -> None:
+        """Let the client know what was taken and what was not, if it is to know."""
+        if self.delivery.policy.exactly_once:
+            self.confirmations.append(_serialised(**confirmation))
+            self.attention.set()
 
 
 class StreamingPull:
@@ -109,12 +121,37 @@ class StreamingPull:
             stream.delivery.detach(stream.consumer)
 
 
+def _acknowledged(ack_ids: Iterable[str], refused: Refusals) -> dict[str, list[str]]:
+    return {
+        "ack_ids": [ack_id for ack_id in ack_ids if ack_id not in refused],
+        "invalid_ack_ids": [a for a, why in refused.items() if why is Refusal.INVALID],
+        "unordered_ack_ids": [a for a, why in refused.items() if why is Refusal.UNORDERED],
+    }
+
+
+def _modified(ack_ids: Iterable[str], refused: Refusals) -> dict[str, list[str]]:
+    taken = [ack_id for ack_id in ack_ids if ack_id not in refused]
+    return {"ack_ids": taken, "invalid_ack_ids": list(refused)}
+
+
+def _serialised(**fields: Any) -> bytes:
+    serialised: bytes = StreamingPullResponse(**fields).SerializeToString()
+    return serialised
+
+
 async def _deliver(stream: _Stream, context: Any) -> None:
-    delivery, consumer, trailer = stream.delivery, stream.consumer, stream.trailer()
+    delivery, consumer = stream.delivery, stream.consumer
+    settings, trailer = stream.subscription.settings, stream.trailer()
     while True:
         stream.attention.clear()
         if consumer.error is not None:
             raise consumer.error
+        if settings is not stream.subscription.settings:
+            settings, trailer = stream.subscription.settings, stream.trailer()
+        if stream.confirmations:
+            said, stream.confirmations = stream.confirmations, []
+            await context.write(b"".join(said) + trailer)
+            stream.attention.set()
         if stream.pongs_wanted:
             stream.pongs_wanted -= 1
             await context.write(trailer)

@@ -5,8 +5,9 @@ from typing import Any
 
 from embedded.broker import encoding, names
 from embedded.broker.consumer import Consumer
-from embedded.broker.errors import InvalidArgumentError
+from embedded.broker.errors import AckIdsError, InvalidArgumentError
 from embedded.broker.messages import Subscription, raw
+from embedded.broker.refusals import Refusals, of_call
 from embedded.broker.registry import Registry
 from embedded.broker.rpc import EMPTY, Methods, streaming, unary, waiting
 from embedded.broker.settings import check_extension
@@ -78,13 +79,17 @@ class Subscriber:
         subscription = self._registry.in_use(request.subscription)
         check_extension(request.ack_deadline_seconds)
         _check_ack_ids(request)
-        subscription.delivery.modify(request.ack_ids, request.ack_deadline_seconds)
+        delivery, nack = subscription.delivery, request.ack_deadline_seconds == 0
+        # A nack cannot be said twice, so with a refused one in the call none is taken.
+        refused = delivery.refused(request.ack_ids) if nack else {}
+        _check_taken(request, refused)
+        _check_taken(request, delivery.modify(request.ack_ids, request.ack_deadline_seconds))
         return EMPTY
 
     def _acknowledge(self, request: Any) -> Any:
         subscription = self._registry.in_use(request.subscription)
         _check_ack_ids(request)
-        subscription.delivery.acknowledge(request.ack_ids)
+        _check_taken(request, subscription.delivery.acknowledge(request.ack_ids))
         return EMPTY
 
     def _modify_push(self, request: Any) -> Any:
@@ -152,6 +157,11 @@ def _check_ack_ids(request: Any) -> None:
     size = request.ByteSize()
     if size > _MOST_ACK_BYTES:
         raise InvalidArgumentError("request size in bytes", size, f"be at most {_MOST_ACK_BYTES}")
+
+
+def _check_taken(request: Any, refused: Refusals) -> None:
+    if refused:
+        raise AckIdsError(of_call(request.ack_ids, refused))
 
 
 def _patience(context: Any) -> float:

@@ -22,10 +22,9 @@ _SOURCE = "CloudPubSubDeadLetterSource"
 class Subscription:
     """One subscription. `settings` is its Subscription message, completed.
 
-    Ordering keys, exactly-once delivery and push are stored and returned; delivery
-    does not yet go by them. `fits` tells from a message's attributes whether the filter lets it
-    through, None without one; what does not fit never comes here. InvalidArgumentError if the
-    filter is none.
+    Push is stored and returned; nothing is pushed. `fits` tells from a message's
+    attributes whether the filter lets it through, None without one; what does not fit never comes
+    here. InvalidArgumentError if the filter is none.
     """
 
     def __init__(

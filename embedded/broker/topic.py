@@ -117,8 +117,8 @@ class Topic:
         numbers, published = self._sequencer.take(len(messages))
         time_field = encoding.publish_time_field(published)
         stored = [
-            encoding.store(serialised, number, published, time_field)
-            for serialised, number in zip(encoded, numbers, strict=True)
+            encoding.store(serialised, number, published, time_field, message.ordering_key)
+            for message, serialised, number in zip(messages, encoded, numbers, strict=True)
         ]
         self._memory.charge(stored)
         self.window.extend(stored)

@@ -38,10 +38,10 @@ class Bench:
             forward=self._forward,
         )
 
-    def offer(self, *sequences: int, size: int = 10) -> None:
+    def offer(self, *sequences: int, size: int = 10, key: str = "") -> None:
         """Publish messages with these sequence numbers now."""
         now = self.clock.now().timestamp()
-        self.delivery.offer([Message(number, now, size, b"", b"") for number in sequences])
+        self.delivery.offer([Message(number, now, size, b"", b"", key) for number in sequences])
 
     def open(
         self,

@@ -21,6 +21,7 @@ class RawStream:
     def __init__(self, address: str, **opening: Any) -> None:
         self.messages: list[Any] = []
         self.responses = 0
+        self.last: Any = None  # the last response
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._channel = grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)])
         call = self._channel.stream_stream(
@@ -55,6 +56,7 @@ class RawStream:
         try:
             for response in self.call:
                 self.responses += 1
+                self.last = response
                 self.messages.extend(response.received_messages)
         except grpc.RpcError:
             return

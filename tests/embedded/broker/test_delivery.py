@@ -1,6 +1,7 @@
 """The delivery core on a hand-moved clock: order, leases, redelivery, credit, departures."""
 
-from embedded.broker.delivery import BATCH_BYTES, GRACE_S
+from embedded.broker.delivery import BATCH_BYTES
+from embedded.broker.departures import GRACE_S
 from embedded.broker.policy import DeliveryPolicy
 from tests.embedded.broker.doubles import Bench, sequences
 
