@@ -84,15 +84,23 @@ def publish_time_field(published: float) -> bytes:
 
 
 def store(
-    serialised: bytes, sequence: int, published: float, time_field: bytes, key: str = ""
+    message: Any,
+    sequence: int,
+    published: float,
+    time_field: bytes,
+    serialised: bytes | None = None,
 ) -> Message:
-    """A serialised PubsubMessage as it is kept, with its id and publish time; `key` its ordering
-    key."""
+    """A raw PubsubMessage as it is kept, with its id and publish time.
+
+    `serialised`: the message as bytes, where it is known already.
+    """
+    serialised = message.SerializeToString() if serialised is None else serialised
     identity = b"%d" % sequence
     size = len(serialised) + 2 + len(identity) + len(time_field)
     body = b"".join(
         (b"\x12", varint(size), serialised, b"\x1a", varint(len(identity)), identity, time_field)
     )
+    key: str = message.ordering_key
     return Message(sequence, published, size, _head(len(body)), body, intern(key) if key else "")
 
 

@@ -1,6 +1,7 @@
 """A topic: stores what is published, once, and offers it to its subscriptions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from consumers.clock import Clock
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _MOST_MESSAGES = 1000
 _MOST_BYTES = 10_000_000
 CLIENTS_OWN = "googclient_"  # what client libraries add, such as the trace a message belongs to
+_BROKERS_OWN = "googclient_schema"  # but these say which schema a message was checked against
 
 
 class Sequencer:
@@ -106,19 +108,21 @@ class Topic:
         encoded = _check(request)
         if stamp is not None:
             stamp(request.messages)
-            encoded = [message.SerializeToString() for message in request.messages]
+            encoded = []
         return self._store(request.messages, encoded)
 
     def forward(self, messages: Any) -> list[str]:
         """The same for messages of the broker's own: unchecked, never refused."""
-        return self._store(messages, [message.SerializeToString() for message in messages])
+        return self._store(messages, ())
 
-    def _store(self, messages: Any, encoded: list[bytes]) -> list[str]:
+    def _store(self, messages: Any, encoded: Sequence[bytes]) -> list[str]:
         numbers, published = self._sequencer.take(len(messages))
         time_field = encoding.publish_time_field(published)
         stored = [
-            encoding.store(serialised, number, published, time_field, message.ordering_key)
-            for message, serialised, number in zip(messages, encoded, numbers, strict=True)
+            encoding.store(message, number, published, time_field, serialised)
+            for message, number, serialised in zip(
+                messages, numbers, encoded or repeat(None, len(messages)), strict=True
+            )
         ]
         self._memory.charge(stored)
         self.window.extend(stored)
@@ -172,7 +176,8 @@ def _check_message(message: Any) -> None:
     if len(attributes) > 100:
         raise InvalidArgumentError("number of attributes", len(attributes), "be at most 100")
     for key, value in attributes.items():
-        reserved = key.startswith("goog") and not key.startswith(CLIENTS_OWN)
+        of_client = key.startswith(CLIENTS_OWN) and not key.startswith(_BROKERS_OWN)
+        reserved = key.startswith("goog") and not of_client
         if not 0 < len(key.encode()) <= 256 or reserved:
             raise InvalidArgumentError(
                 "attribute key", repr(key[:64]), "have 1 to 256 bytes and not start with 'goog'"

@@ -24,7 +24,7 @@ def test_a_delivery_reads_back_whole(size: int, *, counted: bool) -> None:
     published = 1_700_000_000.25
     message = RawMessage(data=b"d" * size, attributes={"k": "v"}, ordering_key="o")
     time_field = encoding.publish_time_field(published)
-    stored = encoding.store(message.SerializeToString(), 42, published, time_field)
+    stored = encoding.store(message, 42, published, time_field)
     ack_id = "a" * encoding.ACK_ID_LENGTH
     response = RawResponse.FromString(
         encoding.received(
@@ -46,6 +46,6 @@ def test_a_delivery_reads_back_whole(size: int, *, counted: bool) -> None:
 def test_what_a_publisher_wrote_into_the_servers_fields_is_dropped() -> None:
     message = RawMessage(data=b"d", message_id="mine")
     message.publish_time.nanos = 5
-    stored = encoding.store(message.SerializeToString(), 42, 1.0, encoding.publish_time_field(1.0))
+    stored = encoding.store(message, 42, 1.0, encoding.publish_time_field(1.0))
     assert stored.parsed().message_id == "42"
     assert (stored.parsed().publish_time.seconds, stored.parsed().publish_time.nanos) == (1, 0)

@@ -170,6 +170,10 @@ NOT_TAKEN: dict[str, tuple[Callable[[Desk], object], type[exceptions.GoogleAPICa
         lambda d: d.publish(attributes={"k": "ö" * 513}),
         REFUSED,
     ),
+    "an attribute that the broker itself adds": (
+        lambda d: d.publish(data=b"x", attributes={"googclient_schemaname": "mine"}),
+        REFUSED,
+    ),
     "an ordering key over 1024 bytes": (
         lambda d: d.publish(data=b"x", ordering_key="ü" * 513),
         REFUSED,
