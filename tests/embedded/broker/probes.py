@@ -166,6 +166,69 @@ def replays(room: Room) -> str:
     return ",".join(each.message.data.decode() for each in room.pull(name))
 
 
+def replays_to_later_subscriptions(room: Room) -> str:
+    """What a subscription made after publishing gives, where the topic retains messages."""
+    room.topic += "-retaining"
+    retention = {"message_retention_duration": {"seconds": 3600}}
+    room.publisher.create_topic(request={"name": room.topic, **retention})
+    room.publish(b"before")
+    name = room.subscribe()
+    hour_ago = {"seconds": int(time.time()) - 3600}
+    room.subscriber.seek(request={"subscription": name, "time": hour_ago})
+    return ",".join(each.message.data.decode() for each in room.pull(name))
+
+
+def forgets_what_nobody_retains(room: Room) -> str:
+    """What comes again of acknowledged messages that nothing retains."""
+    name = room.subscribe()
+    room.publish(b"once")
+    (first,) = room.pull(name)
+    room.subscriber.acknowledge(subscription=name, ack_ids=[first.ack_id])
+    hour_ago = {"seconds": int(time.time()) - 3600}
+    room.subscriber.seek(request={"subscription": name, "time": hour_ago})
+    return ",".join(each.message.data.decode() for each in room.pull(name))
+
+
+def shows_a_topic_s_retention(room: Room) -> str:
+    """What a subscription says of its topic's retention."""
+    room.topic += "-retaining"
+    retention = {"message_retention_duration": {"seconds": 3600}}
+    room.publisher.create_topic(request={"name": room.topic, **retention})
+    found = room.subscriber.get_subscription(subscription=room.subscribe())
+    return str(found.topic_message_retention_duration.seconds)
+
+
+def refuses_a_dead_letter_topic_that_is_none(room: Room) -> str:
+    """Whether dead letters may go to a topic that does not exist."""
+    room.subscribe(dead_letter_policy={"dead_letter_topic": f"{room.topic}-none"})
+    return "created"
+
+
+def refuses_an_upper_case_label(room: Room) -> str:
+    """Whether a label may have an upper-case key."""
+    room.subscribe(labels={"Team": "risk"})
+    return "created"
+
+
+def refuses_an_unknown_page_token(room: Room) -> str:
+    """Whether a list may go on from a token that was never given."""
+    request = {"project": room.project, "page_token": "nonsense"}
+    return f"{len(list(room.publisher.list_topics(request=request)))} listed"
+
+
+def refuses_a_long_ordering_key(room: Room) -> str:
+    """Whether an ordering key may have 1,025 bytes."""
+    message = {"data": b"x", "ordering_key": "k" * 1025}
+    room.publisher.publish(request={"topic": room.topic, "messages": [message]})
+    return "published"
+
+
+def refuses_to_expire_before_the_retention(room: Room) -> str:
+    """Whether a subscription may expire before its messages do."""
+    room.subscribe(expiration_policy={"ttl": {"seconds": 86_400}})
+    return "created"
+
+
 # What the documentation says comes out; a status by its name.
 PROBES: dict[Callable[[Room], str], str] = {
     keeps_policies: "roles/pubsub.viewer",
@@ -181,6 +244,14 @@ PROBES: dict[Callable[[Room], str], str] = {
     refuses_empty_messages: "INVALID_ARGUMENT",
     refuses_an_empty_mask: "INVALID_ARGUMENT",
     replays: "once",
+    replays_to_later_subscriptions: "before",
+    forgets_what_nobody_retains: "nothing",
+    shows_a_topic_s_retention: "3600",
+    refuses_a_dead_letter_topic_that_is_none: "NOT_FOUND",
+    refuses_an_upper_case_label: "INVALID_ARGUMENT",
+    refuses_an_unknown_page_token: "INVALID_ARGUMENT",
+    refuses_a_long_ordering_key: "INVALID_ARGUMENT",
+    refuses_to_expire_before_the_retention: "INVALID_ARGUMENT",
 }
 
 

@@ -106,9 +106,9 @@ def test_ours_is_wrong_nowhere_that_google_s_emulator_is_right(theirs: str) -> N
         ours = probes.answers(broker.address)
     google = probes.answers(theirs)
     documented = {probe.__name__: answer for probe, answer in probes.PROBES.items()}
-    lines = [f"{'':34}{'documented':22}{'ours':22}Google's emulator"]
+    lines = [f"{'':42}{'documented':22}{'ours':22}Google's emulator"]
     lines += [
-        f"{name:34}{wanted:22}{ours[name]:22}{google[name]}"
+        f"{name:42}{wanted:22}{ours[name]:22}{google[name]}"
         for name, wanted in documented.items()
         if not wanted == ours[name] == google[name]
     ]
