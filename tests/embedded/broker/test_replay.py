@@ -7,6 +7,7 @@ import pytest
 from google.pubsub_v1 import types
 
 from embedded.broker.memory import Limits
+from tests.embedded.broker.doubles import open_stream
 from tests.embedded.broker.shop import READER, TOPIC, RawSubscription, RawTopic, Shop
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -125,6 +126,17 @@ def test_what_is_out_of_its_time_leaves_memory_though_nobody_publishes() -> None
     shop.clock.advance(HOUR + 1)
     shop.registry.sweep()
     assert shop.registry.memory.held == 0
+
+
+def test_what_was_nacked_is_given_up_in_time_as_well() -> None:
+    shop = Shop(reader={"message_retention_duration": timedelta(hours=1)})
+    shop.publish(2)
+    stream = open_stream(shop.reader.delivery)
+    nacked, _held = shop.reader.delivery.take(stream)
+    shop.reader.delivery.modify([nacked.ack_id], 0)
+    shop.clock.advance(HOUR + 1)
+    shop.registry.sweep()
+    assert shop.reader.delivery.backlog == 1  # what somebody has in hand
 
 
 def test_retaining_can_be_switched_off_which_forgets() -> None:
