@@ -121,3 +121,31 @@ def test_a_publisher_without_retries_hears_why_within_its_deadline(
     for received in pull(subscriber, READER, 4):
         subscriber.acknowledge(subscription=READER, ack_ids=[received.ack_id])
     assert publish(publisher, TOPIC, [{"data": b"x"}])
+
+
+def test_a_topic_that_retains_more_than_fits_forgets_its_oldest_and_nobody_waits(
+    full_broker: BrokerProcess, clients: tuple[PublisherClient, SubscriberClient]
+) -> None:
+    publisher, subscriber = clients
+    topic = f"{TOPIC}-retaining"
+    retention = {"message_retention_duration": {"seconds": 3600}}
+    publisher.create_topic(request={"name": topic, **retention})
+    before, began = _rss_mb(full_broker), time.monotonic()
+    for number in range(TWICE):
+        publish(publisher, topic, _request(number))
+    took, after = time.monotonic() - began, _rss_mb(full_broker)
+    name = "projects/full/subscriptions/late"
+    subscriber.create_subscription(name=name, topic=topic)
+    start = {"seconds": int(time.time()) - 1800}
+    subscriber.seek(request={"subscription": name, "time": start})
+    with raw_stream(full_broker, name) as stream:
+        eventually(lambda: stream.data and int(stream.data[-1]) == TWICE * REQUEST - 1)
+        kept = [int(data) for data in stream.data]
+    sys.stdout.write(
+        f"\n{TWICE * REQUEST:,} messages retained by a topic in {took:.1f} s: the newest "
+        f"{len(kept):,} are there; broker {before:.0f} MB before, {after:.0f} MB after\n"
+    )
+    assert kept == list(range(kept[0], TWICE * REQUEST))
+    assert len(kept) * SIZE < LIMIT_MB * 1024 * 1024 / 4
+    assert len(kept) * (SIZE + 400) > LIMIT_MB * 1024 * 1024 / 4 * 0.9
+    assert after < before + LIMIT_MB
