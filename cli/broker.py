@@ -14,6 +14,12 @@ def broker(
     allow_public: Annotated[
         bool, typer.Option("--allow-public", help="Serve other machines too. No credentials asked.")
     ] = False,
+    cloud_delays: Annotated[
+        bool,
+        typer.Option(
+            "--cloud-delays", help="Show Monitoring figures a minute apart and minutes late."
+        ),
+    ] = False,
     seed: Annotated[
         Path | None,
         typer.Option(help="TOML or JSON file of topics and subscriptions to start with."),
@@ -30,4 +36,13 @@ def broker(
     """Run a Pub/Sub broker on this machine; prints one JSON line with its address."""
     from embedded.broker.command import run
 
-    raise typer.Exit(run(host, port, allow_public=allow_public, seed=seed, memory_mb=memory_mb))
+    raise typer.Exit(
+        run(
+            host,
+            port,
+            allow_public=allow_public,
+            seed=seed,
+            memory_mb=memory_mb,
+            cloud_delays=cloud_delays,
+        )
+    )

@@ -23,8 +23,8 @@ from consumers.clock import Clock
 from consumers.errors import MonitoringError
 
 TIMEOUT_S = 4.0
-CLOUD_LOOKBACK = timedelta(minutes=7)  # samples are 60 s apart and hidden for up to 360 s
-RATE_WINDOW = timedelta(seconds=30)  # in the embedded broker a rate is over this long, at least
+LOOKBACK = timedelta(minutes=7)  # samples are 60 s apart and hidden for up to 360 s
+RATE_WINDOW = timedelta(seconds=30)  # where figures are of this instant, a rate is over this long
 _PREFIX = "pubsub.googleapis.com/subscription/"
 BACKLOG = "num_undelivered_messages"
 OLDEST = "oldest_unacked_message_age"
@@ -37,6 +37,8 @@ STREAMS = "open_streaming_pulls"
 class BacklogSample:
     """One subscription at `at`: messages not acknowledged, age of the oldest in seconds, messages
     delivered and acknowledged a second, open streams. None is NO DATA, never zero.
+
+    `at` is when the backlog was sampled, as the point itself says: minutes ago in the cloud.
     """
 
     subscription: str
@@ -76,10 +78,10 @@ class BacklogSource:
     def poll(self, period: timedelta) -> Mapping[str, BacklogSample]:
         """The newest figures by subscription. Raises MonitoringError."""
         now = self._clock.now()
-        found = {
-            metric: self._newest(metric, self._lookback(metric, period), now)
-            for metric in (BACKLOG, OLDEST, SENT, ACKED, STREAMS)
-        }
+        found = {metric: self._newest(metric, LOOKBACK, now) for metric in (BACKLOG, OLDEST)}
+        reach = _reach(found[BACKLOG].values(), period, now)
+        found |= {metric: self._newest(metric, reach, now) for metric in (SENT, ACKED)}
+        found[STREAMS] = self._newest(STREAMS, LOOKBACK, now)
         names = {name for points in found.values() for name in points}
         return {name: _sample(name, found, now) for name in sorted(names)}
 
@@ -88,11 +90,6 @@ class BacklogSource:
         if self._channel is not None:
             self._channel.close()
         self._client = self._channel = None
-
-    def _lookback(self, metric: str, period: timedelta) -> timedelta:
-        if self._address is None:
-            return CLOUD_LOOKBACK
-        return max(period, RATE_WINDOW) if metric in (SENT, ACKED) else period
 
     def _newest(self, metric: str, lookback: timedelta, now: datetime) -> dict[str, _Point]:
         """The newest point of each subscription, summed over the series that share its time."""
@@ -136,6 +133,14 @@ class BacklogSource:
         )
         transport = MetricServiceGrpcTransport(channel=self._channel)
         self._client = monitoring_v3.MetricServiceClient(transport=transport)
+
+
+def _reach(backlogs: Iterable[_Point], period: timedelta, now: datetime) -> timedelta:
+    """How far back to ask for rates: not far where backlogs are of this instant, so that the rate
+    is of now too; else as far as for all."""
+    newest = max((point.end for point in backlogs), default=None)
+    shortest = max(period, RATE_WINDOW)
+    return shortest if newest is not None and now - newest < RATE_WINDOW else LOOKBACK
 
 
 def _point(point: Any) -> _Point:

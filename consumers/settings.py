@@ -69,6 +69,7 @@ class Settings(BaseSettings):
         7.0, ge=0.05, le=86400, alias="FUSION_SETTLEMENT_INTERVAL_S"
     )
     backlog_period_s: float | None = Field(None, ge=0.5, le=600, alias="FUSION_BACKLOG_PERIOD_S")
+    cloud_delays: bool = Field(False, alias="FUSION_CLOUD_DELAYS")
     hysteresis_points: float = Field(0.5, ge=0, le=10, alias="FUSION_HYSTERESIS_POINTS")
     reminder_liquidation_s: float = Field(
         3600, ge=10, le=86400, alias="FUSION_REMINDER_LIQUIDATION_S"

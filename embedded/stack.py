@@ -97,7 +97,8 @@ class Stack:
         self._ready = ready
         self._tell = tell
         self.url = f"http://{_bracketed(settings.host)}:{settings.port}"
-        self._broker = BrokerProcess() if settings.emulator_host is None else None
+        own = settings.emulator_host is None
+        self._broker = BrokerProcess(cloud_delays=settings.cloud_delays) if own else None
         self._dashboard = self._child("dashboard", dashboard or dashboard_command(settings))
         self._platform = self._child(
             "platform", [sys.executable, "-m", "cli.main", "worker", "platform"]

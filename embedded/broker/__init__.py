@@ -20,8 +20,11 @@ async def serve(
     stop: asyncio.Event,
     ready: Callable[[str], None],
     allow_public: bool = False,
+    cloud_delays: bool = False,
 ) -> None:
     """See `embedded.broker.server.serve`; gRPC is imported only when this is called."""
     from embedded.broker import server
 
-    await server.serve(host, port, stop=stop, ready=ready, allow_public=allow_public)
+    await server.serve(
+        host, port, stop=stop, ready=ready, allow_public=allow_public, cloud_delays=cloud_delays
+    )

@@ -14,6 +14,7 @@ def main() -> int:
     parser.add_argument("--allow-public", action="store_true")
     parser.add_argument("--seed", type=Path, help="TOML or JSON: what it has from its start")
     parser.add_argument("--memory-mb", type=int, help="what messages may take")
+    parser.add_argument("--cloud-delays", action="store_true")
     parser.add_argument("--parent", type=int, help="end with this process, or with standard input")
     chosen = parser.parse_args()
     return run(
@@ -23,6 +24,7 @@ def main() -> int:
         parent=chosen.parent,
         seed=chosen.seed,
         memory_mb=chosen.memory_mb,
+        cloud_delays=chosen.cloud_delays,
     )
 
 

@@ -1,94 +1,160 @@
-"""From a metric and an asked interval to points: when, over which time, how much."""
+"""Aggregation within a series: its points, put into windows of one length that end with the
+interval. What each aligner takes and gives is that of the reference:
+https://docs.cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies#Aligner ; where
+it does not say that the kind changes, it stays."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from embedded.broker.errors import InvalidArgumentError
-from embedded.broker.metrics import SAMPLING_S, Kind, Metric, Subject
+from embedded.broker.distribution import Distribution, merged
+from embedded.broker.errors import invalid
+from embedded.broker.metrics import Kind, Value, ValueType
+from embedded.broker.points import Point
+from embedded.broker.series import Series
+from embedded.broker.summaries import deviation, mean, total
 
-_RAW = "ALIGN_NONE"
-_ALIGNERS = {
-    Kind.DELTA: (_RAW, "ALIGN_DELTA", "ALIGN_SUM", "ALIGN_RATE"),
-    Kind.GAUGE: (_RAW, "ALIGN_NEXT_OLDER", "ALIGN_MEAN", "ALIGN_MIN", "ALIGN_MAX", "ALIGN_SUM"),
-}
-_MOST_POINTS = 10_000
+RAW = "ALIGN_NONE"
+_NUMBERS = (ValueType.INT64, ValueType.DOUBLE)
+_BOTH = (Kind.GAUGE, Kind.DELTA)
+_MOST_WINDOWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a client wants to know: values after `start` and up to `end` (POSIX seconds).
+class _Aligner:
+    """What it is valid for, what it makes of that (None: the same), and how; a window without a
+    value gives none."""
 
-    `aligner` by its name; `period_s` is the length of its windows, counted back from `end`.
-    """
+    kinds: tuple[Kind, ...]
+    value_types: tuple[ValueType, ...]
+    make: Callable[[list[Any]], Value | None]
+    kind: Kind | None = None
+    value_type: ValueType | None = None
+    unit: str | None = None
+
+
+def _percentile(percent: float) -> _Aligner:
+    def make(values: list[Distribution]) -> float | None:
+        return merged(values).percentile(percent)
+
+    return _Aligner(_BOTH, (ValueType.DISTRIBUTION,), make, Kind.GAUGE, ValueType.DOUBLE)
+
+
+def _numeric(make: Callable[[list[Any]], Value], value_type: ValueType | None = None) -> _Aligner:
+    return _Aligner(_BOTH, _NUMBERS, make, value_type=value_type)
+
+
+def _boolean(make: Callable[[list[Any]], Value], value_type: ValueType) -> _Aligner:
+    return _Aligner((Kind.GAUGE,), (ValueType.BOOL,), make, value_type=value_type, unit="1")
+
+
+_ALIGNERS: Mapping[str, _Aligner] = {
+    "ALIGN_DELTA": _Aligner((Kind.DELTA,), (*_NUMBERS, ValueType.DISTRIBUTION), total),
+    "ALIGN_SUM": _Aligner(_BOTH, (*_NUMBERS, ValueType.DISTRIBUTION), total),
+    "ALIGN_RATE": _Aligner((Kind.DELTA,), _NUMBERS, total, Kind.GAUGE, ValueType.DOUBLE),
+    "ALIGN_INTERPOLATE": _Aligner((Kind.GAUGE,), _NUMBERS, lambda values: values[0]),
+    "ALIGN_NEXT_OLDER": _Aligner(
+        (Kind.GAUGE,), (*_NUMBERS, ValueType.BOOL), lambda values: values[0]
+    ),
+    "ALIGN_MIN": _numeric(min),
+    "ALIGN_MAX": _numeric(max),
+    "ALIGN_MEAN": _numeric(mean, ValueType.DOUBLE),
+    "ALIGN_STDDEV": _numeric(deviation, ValueType.DOUBLE),
+    "ALIGN_COUNT": _Aligner(
+        _BOTH, (*_NUMBERS, ValueType.BOOL), len, value_type=ValueType.INT64, unit="1"
+    ),
+    "ALIGN_COUNT_TRUE": _boolean(sum, ValueType.INT64),
+    "ALIGN_COUNT_FALSE": _boolean(lambda values: len(values) - sum(values), ValueType.INT64),
+    "ALIGN_FRACTION_TRUE": _boolean(mean, ValueType.DOUBLE),
+    **{f"ALIGN_PERCENTILE_{p:02}": _percentile(p) for p in (99, 95, 50, 5)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How a series is aligned: `aligner` by its name, `period_s` the length of the windows, which
+    are counted back from `end` and begin after `start` (POSIX seconds)."""
 
     start: float
     end: float
-    aligner: str = _RAW
-    period_s: float = 0.0
+    aligner: str
+    period_s: float
+    field: str = "aggregation"
 
     def check(self) -> None:
         """Refuse what can have no answer."""
-        if self.start > self.end:
-            raise InvalidArgumentError("interval", "it ends before it starts", "not be reversed")
-        if self.aligner == _RAW:
-            return
-        if self.period_s < 1:
-            raise InvalidArgumentError(
-                "aggregation.alignment_period", f"{self.period_s:g} s", "be at least 1 s"
+        if self.aligner not in _ALIGNERS:
+            raise invalid(
+                self.field, "per_series_aligner", self.aligner, "be one that this broker computes"
             )
-        if (self.end - self.start) / self.period_s > _MOST_POINTS:
-            raise InvalidArgumentError("aggregation", "too many alignment periods", "have fewer")
+        if self.period_s < 60:
+            raise invalid(
+                self.field, "alignment_period", f"{self.period_s:g} s", "be at least 60 s"
+            )
+        if (self.end - self.start) / self.period_s > _MOST_WINDOWS:
+            raise invalid(
+                self.field,
+                "alignment_period",
+                f"{self.period_s:g} s",
+                f"divide the interval into at most {_MOST_WINDOWS}",
+            )
 
-    def windows(self) -> list[tuple[float, float]]:
-        """The intervals that get a point each, newest first; at least one."""
-        if self.aligner == _RAW:
-            return [(self.start, self.end)]
+    def ends(self) -> list[float]:
+        """Where they end, newest first; at least one."""
         count = max(1, int((self.end - self.start) / self.period_s + 1e-6))
-        ends = (self.end - index * self.period_s for index in range(count))
-        return [(end - self.period_s, end) for end in ends]
+        return [self.end - index * self.period_s for index in range(count)]
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One value, of the time after `start` and up to `end`; a gauge's are the same."""
-
-    start: float
-    end: float
-    value: int | float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Points, newest first, and the kind they have after alignment."""
-
-    kind: Kind
-    points: list[Point]
-    double: bool
-
-
-def answer(metric: Metric[Subject], subject: Subject, question: Question, now: float) -> Answer:
-    """The points of one series.
-
-    A delta is counted exactly over what was asked, from counts kept for an hour. A gauge has one
-    point, "now", given when now is in the interval; the cloud's sampling period of 60 s is how long
-    ago the interval may have ended for now's value to stand for its end.
-    """
-    aligner = question.aligner
-    if aligner not in _ALIGNERS[metric.kind]:
-        allowed = ", ".join(_ALIGNERS[metric.kind])
-        raise InvalidArgumentError(
-            "aggregation.per_series_aligner", aligner, f"for a {metric.kind} be one of {allowed}"
+def align(series: Series, windows: Windows) -> Series:
+    """The series with one point a window."""
+    aligner = _ALIGNERS[windows.aligner]
+    if series.kind not in aligner.kinds or series.value_type not in aligner.value_types:
+        raise invalid(
+            windows.field,
+            "per_series_aligner",
+            windows.aligner,
+            f"suit a {series.kind} of {series.value_type}, as {series.metric} is",
         )
-    if metric.kind is Kind.GAUGE:
-        at = min(now, question.end)
-        if not question.start <= now or now - question.end > SAMPLING_S:
-            return Answer(metric.kind, [], double=False)
-        value: float = metric.read(subject, at, now)
-        mean = aligner == "ALIGN_MEAN"
-        return Answer(metric.kind, [Point(at, at, float(value) if mean else value)], double=mean)
-    rate = aligner == "ALIGN_RATE"
-    points = [
-        Point(start, end, metric.read(subject, start, end)) for start, end in question.windows()
-    ]
-    if rate:
-        points = [Point(p.end, p.end, p.value / (p.end - p.start)) for p in points]
-    return Answer(Kind.GAUGE if rate else metric.kind, points, double=rate)
+    kind = aligner.kind or series.kind
+    points: list[Point] = []
+    for end in windows.ends():
+        value = _value(series, windows, aligner, end)
+        if value is not None:
+            points.append(Point(end - windows.period_s if kind is Kind.DELTA else end, end, value))
+    unit = f"{series.unit}/s" if windows.aligner == "ALIGN_RATE" else aligner.unit or series.unit
+    return replace(
+        series,
+        kind=kind,
+        value_type=aligner.value_type or series.value_type,
+        unit=unit,
+        points=points,
+    )
+
+
+def _value(series: Series, windows: Windows, aligner: _Aligner, end: float) -> Value | None:
+    if windows.aligner == "ALIGN_INTERPOLATE":
+        return _between(series, end)
+    begin = end - windows.period_s
+    if windows.aligner == "ALIGN_NEXT_OLDER":
+        begin = windows.start
+    values = [point.value for point in series.points if begin < point.end <= end]
+    made = aligner.make(values) if values else None
+    if windows.aligner == "ALIGN_RATE" and isinstance(made, int | float):
+        return made / windows.period_s
+    return made
+
+
+def _between(series: Series, at: float) -> Value | None:
+    """The value on the line between the points before and after `at`."""
+    after = [point for point in series.points if point.end >= at]
+    before = [point for point in series.points if point.end <= at]
+    if not after or not before:
+        return None
+    first, last = before[0], after[-1]
+    assert isinstance(first.value, int | float)
+    assert isinstance(last.value, int | float)
+    if last.end == first.end:
+        return first.value
+    share = (at - first.end) / (last.end - first.end)
+    value = first.value + (last.value - first.value) * share
+    return round(value) if series.value_type is ValueType.INT64 else value

@@ -4,13 +4,13 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from embedded.broker.errors import BindError, SeedError
 from embedded.broker.lifeline import parent_gone
 from embedded.broker.memory import MIB, Limits
-from embedded.broker.registry import Registry
 from embedded.broker.seed import read
 from embedded.broker.server import serve
 
@@ -23,6 +23,7 @@ def run(
     parent: int | None = None,
     seed: Path | None = None,
     memory_mb: int | None = None,
+    cloud_delays: bool = False,
 ) -> int:
     """Serve until SIGTERM, SIGINT (not with a `parent`) or the end of process `parent`.
 
@@ -33,18 +34,17 @@ def run(
     for each fault.
     """
     try:
-        prepare = None if seed is None else read(seed).sow
-        limits = None if memory_mb is None else Limits(memory_bytes=memory_mb * MIB)
-        asyncio.run(
-            _run(
-                host,
-                port,
-                allow_public=allow_public,
-                parent=parent,
-                prepare=prepare,
-                limits=limits,
-            )
+        start = partial(
+            serve,
+            host,
+            port,
+            ready=_announce,
+            allow_public=allow_public,
+            limits=None if memory_mb is None else Limits(memory_bytes=memory_mb * MIB),
+            cloud_delays=cloud_delays,
+            prepare=None if seed is None else read(seed).sow,
         )
+        asyncio.run(_run(start, parent=parent))
     except SeedError as error:
         sys.stderr.write("".join(f"broker: {fault}\n" for fault in error.faults))
         return 2
@@ -54,15 +54,7 @@ def run(
     return 0
 
 
-async def _run(
-    host: str,
-    port: int,
-    *,
-    allow_public: bool,
-    parent: int | None,
-    prepare: Callable[[Registry], None] | None,
-    limits: Limits | None,
-) -> None:
+async def _run(start: Callable[..., Awaitable[None]], *, parent: int | None) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
@@ -73,15 +65,7 @@ async def _run(
         watch = asyncio.create_task(parent_gone(parent, sys.stdin.fileno()), name="lifeline")
         watch.add_done_callback(lambda _: stop.set())
     try:
-        await serve(
-            host,
-            port,
-            stop=stop,
-            ready=_announce,
-            allow_public=allow_public,
-            limits=limits,
-            prepare=prepare,
-        )
+        await start(stop=stop)
     finally:
         if watch is not None:
             watch.cancel()

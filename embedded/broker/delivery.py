@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from consumers.clock import Clock
 from embedded.broker.backlog import Backlog
 from embedded.broker.consumer import Consumer
+from embedded.broker.counts import DeliveryCounts
 from embedded.broker.departures import Departures
 from embedded.broker.encoding import Message
 from embedded.broker.errors import BrokerError
 from embedded.broker.exactly_once import Gatekeeper
-from embedded.broker.policy import Alarm, Cancellable, DeliveryCounts, DeliveryPolicy
+from embedded.broker.policy import Alarm, Cancellable, DeliveryPolicy
 from embedded.broker.redelivery import Lease
 from embedded.broker.refusals import Refusals
 from embedded.broker.takers import Takers
@@ -71,6 +72,16 @@ class Delivery:
     def outstanding(self) -> int:
         """Messages in subscribers' hands."""
         return len(self._leases)
+
+    @property
+    def attended(self) -> bool:
+        """Whether somebody is there to take messages, with or without room."""
+        return self._takers.present
+
+    @property
+    def starved(self) -> bool:
+        """Whether messages wait because nobody has room for them."""
+        return self._waiting.ready() > 0 and not self._takers.have_room
 
     @property
     def attempts_counted(self) -> bool:
@@ -143,21 +154,23 @@ class Delivery:
         room = consumer.room(min(BATCH_MESSAGES, share))
         byte_room = consumer.byte_room(BATCH_BYTES)
         if room <= 0 or byte_room <= 0:
+            self.counts.starve(self.starved)
             return []
         chosen = self._waiting.choose(consumer, room, byte_room, takers)
         if not chosen:
             return []
         deadline, prefix = self._clock.monotonic() + consumer.deadline_s, self._ack_prefix
+        size = sum(message.size for message, _ in chosen)
+        handout = self.counts.send(consumer.streaming, len(chosen), size)
         batch = [
-            Lease(f"{prefix}{number:012x}", message, attempt, deadline, consumer)
+            Lease(f"{prefix}{number:012x}", message, attempt, deadline, consumer, handout)
             for number, (message, attempt) in enumerate(chosen, self._deliveries)
         ]
         self._deliveries += len(batch)
         self._leases.update((lease.ack_id, lease) for lease in batch)
         if self.policy.ordered:
             self._waiting.went(batch)
-        consumer.hold(len(batch), sum(lease.message.size for lease in batch))
-        self.counts.sent.add(len(batch))
+        consumer.hold(len(batch), size)
         if deadline < self._earliest:
             self._earliest = deadline
             self._arm()
@@ -177,24 +190,25 @@ class Delivery:
         return refused
 
     def _acknowledge(self, ack_ids: Iterable[str]) -> None:
-        count, ordered, waiting = 0, self.policy.ordered, self._waiting
+        done: list[Lease] = []
+        ordered, waiting = self.policy.ordered, self._waiting
         for ack_id in ack_ids:
             lease = self._leases.pop(ack_id, None)
             if lease is not None:
                 lease.put_down()
                 if ordered and lease.message.key:
-                    count += 1
+                    done.append(lease)
                     self._settled(waiting.ordering.acknowledge(lease))
                     continue
             else:
                 lease = waiting.again.acknowledge(ack_id)
                 if lease is None:
                     continue
-            count += 1
+            done.append(lease)
             self.backlog_bytes -= lease.message.size
             if self.keep is not None:
                 self.keep(lease.message)
-        self.counts.acknowledged.add(count)
+        self.counts.acknowledge(done)
 
     def _settled(self, leases: Iterable[Lease]) -> None:
         """Acknowledged for good."""
@@ -213,15 +227,18 @@ class Delivery:
         deadline = self._clock.monotonic() + seconds
         if seconds <= 0:
             known = [self._leases[ack_id] for ack_id in set(ack_ids) & self._leases.keys()]
-            self.counts.nacked.add(len(known))
+            self.counts.nack(known)
             self._lapse(known, failed=True)
             return refused
+        extended: list[Lease] = []
         for ack_id in ack_ids:
             lease = self._leases.get(ack_id)
             if lease is not None:
                 lease.deadline = deadline
+                extended.append(lease)
                 if lease.consumer is not None and lease.consumer.closed:
                     lease.put_down()  # its stream is gone, but somebody still works on it
+        self.counts.extend(extended)
         if deadline < self._earliest:
             self._earliest = deadline
             self._arm()
@@ -243,7 +260,7 @@ class Delivery:
 
     def _expire(self, now: float) -> None:
         due = [lease for lease in self._leases.values() if lease.deadline <= now]
-        self.counts.expired.add(len(due))
+        self.counts.expire(due)
         self._lapse(due, failed=True)
         nearest = min((lease.deadline for lease in self._leases.values()), default=_FOREVER)
         # A look costs about 0.1 us a lease: the more there are, the less often.
@@ -292,6 +309,7 @@ class Delivery:
         return True
 
     def _wake(self) -> None:
+        self.counts.starve(self.starved)
         if self._waiting.ready():
             self._takers.wake()
 

@@ -3,6 +3,7 @@
 BrokerError
 ├── AlreadyExistsError       a topic or subscription of this name is there
 ├── NotFoundError            it is not
+├── UnknownMetricError       nor is a metric of this type
 ├── InvalidArgumentError     the request can never be right
 ├── AckIdsError              exactly-once delivery refuses some acknowledgements or extensions
 ├── FailedPreconditionError  right in itself, not in the present state (a detached subscription)
@@ -44,6 +45,18 @@ class NotFoundError(BrokerError):
         super().__init__(f"Resource not found (resource={_id(name)}).")
 
 
+class UnknownMetricError(BrokerError):
+    """No metric is of any of the types that a filter names."""
+
+    status = "NOT_FOUND"
+
+    def __init__(self, metric_type: str) -> None:
+        super().__init__(
+            f'Cannot find metric(s) that match type = "{metric_type}". This broker has the metrics '
+            "that ListMetricDescriptors lists."
+        )
+
+
 class InvalidArgumentError(BrokerError):
     """The request is wrong whatever the broker's state.
 
@@ -69,6 +82,11 @@ class AckIdsError(BrokerError):
             "have been given out."
         )
         self.reasons = reasons
+
+
+def invalid(message: str, field: str, value: object, must: str) -> InvalidArgumentError:
+    """The refusal of a field inside another message of the request."""
+    return InvalidArgumentError(f"{message}.{field}", value, must)
 
 
 class FailedPreconditionError(BrokerError):

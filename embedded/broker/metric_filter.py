@@ -31,10 +31,19 @@ _FUNCTIONS: Mapping[str, Callable[[str, tuple[str, ...]], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class MetricFilter:
-    """A parsed filter; `keys` are those it mentions, `matches` tells whether a series is wanted."""
+    """A parsed filter; `keys` are those it mentions, `matches` tells whether a series is wanted,
+    `types` are the metric types it names in full."""
 
     keys: frozenset[str]
     matches: Predicate
+    types: frozenset[str] = frozenset()
+
+    def only(self, *allowed: str) -> "MetricFilter":
+        """Itself, refused when it goes by anything but the keys that begin so."""
+        for mentioned in sorted(self.keys):
+            if not mentioned.startswith(allowed):
+                raise InvalidArgumentError("filter", mentioned, f"go by {' and '.join(allowed)}")
+        return self
 
 
 def parse(text: str) -> MetricFilter:
@@ -42,7 +51,16 @@ def parse(text: str) -> MetricFilter:
     if len(text) > _LONGEST:
         raise InvalidArgumentError("filter length", len(text), f"be at most {_LONGEST}")
     parser = _Parser(text)
-    return MetricFilter(matches=parser.conjunction(), keys=frozenset(parser.keys))
+    matches = parser.conjunction()
+    return MetricFilter(frozenset(parser.keys), matches, frozenset(parser.types))
+
+
+def key(text: str, field: str = "filter") -> str:
+    """The plain name of a key: `resource.label."topic_id"` is `resource.labels.topic_id`."""
+    plain = re.sub(r"""\.(["'])([^"']*)\1$""", r".\2", text)
+    if not _KEY.fullmatch(plain):
+        raise InvalidArgumentError(field, text, "name a type or a label of the metric or resource")
+    return plain.replace(".label.", ".labels.")
 
 
 class _Parser:
@@ -50,6 +68,7 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.keys: set[str] = set()
+        self.types: set[str] = set()
         self._text = text
         self._tokens = _tokens(text)
         self._next = 0
@@ -89,11 +108,14 @@ class _Parser:
             raise self._error("a comparison")
         kind, value = self._take()
         if kind == "word" and self._peek() == "(":
-            test = self._function(value)
+            test, named = self._function(value)
         elif kind in ("string", "word"):
             test = _has(value) if sign == ":" else _equals(value)
+            named = () if sign == ":" else (value,)
         else:
             raise self._error("a value")
+        if key == "metric.type" and sign != "!=":
+            self.types.update(named)
         return lambda series: test(series.get(key, "")) != (sign == "!=")
 
     def _key(self) -> str:
@@ -108,7 +130,8 @@ class _Parser:
         self.keys.add(key)
         return key
 
-    def _function(self, name: str) -> Callable[[str], bool]:
+    def _function(self, name: str) -> tuple[Callable[[str], bool], tuple[str, ...]]:
+        """What it tests, and the whole values that would do."""
         function = _FUNCTIONS.get(name)
         if function is None:
             raise InvalidArgumentError("filter", self._text, f"not use the function {name!r}")
@@ -119,7 +142,8 @@ class _Parser:
                 raise self._error("a string")
             wanted.append(value)
         arguments = tuple(wanted)
-        return lambda value: function(value, arguments)
+        whole = arguments if name == "one_of" else ()
+        return (lambda value: function(value, arguments)), whole
 
     def _peek(self) -> str:
         kind, text, _ = self._tokens[self._next]

@@ -1,11 +1,8 @@
-"""What one subscription's delivery goes by, and what it counts."""
+"""What one subscription's delivery goes by."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
-
-from consumers.clock import Clock
-from embedded.broker.tally import Tally
 
 
 class Cancellable(Protocol):
@@ -43,15 +40,3 @@ class DeliveryPolicy:
         if self.min_backoff_s is None:
             return 0.0
         return min(self.max_backoff_s, self.min_backoff_s * 2.0 ** min(attempt - 1, 32))
-
-
-class DeliveryCounts:
-    """What happened on one subscription, over time."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.sent = Tally(clock)
-        self.acknowledged = Tally(clock)
-        self.nacked = Tally(clock)
-        self.expired = Tally(clock)
-        self.dead_lettered = Tally(clock)
-        self.exactly_once_warnings = Tally(clock)  # refused acknowledgements and extensions

@@ -26,8 +26,10 @@ class BrokerProcess:
         *,
         seed: Path | None = None,
         memory_mb: int | None = None,
+        cloud_delays: bool = False,
     ) -> None:
         self._host = host
+        self._cloud_delays = cloud_delays
         self._seed = seed
         self._memory_mb = memory_mb
         self._port = port
@@ -58,6 +60,7 @@ class BrokerProcess:
         command += ["--port", str(self._port), "--parent", str(os.getpid())]
         command += [] if self._seed is None else ["--seed", str(self._seed)]
         command += [] if self._memory_mb is None else ["--memory-mb", str(self._memory_mb)]
+        command += ["--cloud-delays"] if self._cloud_delays else []
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

@@ -6,6 +6,7 @@ from embedded.broker import names
 from embedded.broker.gate import Gate
 from embedded.broker.messages import Topic, raw
 from embedded.broker.registry import Registry
+from embedded.broker.requests import RequestCounter, counted, counted_waiting
 from embedded.broker.rpc import EMPTY, Methods, unary, waiting
 
 NAME = "google.pubsub.v1.Publisher"
@@ -23,13 +24,24 @@ class Publisher:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._gate = Gate(registry)
+        self._find = RequestCounter(registry).of_topic
 
     def methods(self) -> Methods:
         """The service's methods by name."""
         return {
-            "CreateTopic": unary(self._create, Topic),
-            "UpdateTopic": unary(self._update, raw("UpdateTopicRequest")),
-            "Publish": waiting(self._publish, raw("PublishRequest")),
+            "CreateTopic": unary(
+                counted("create", self._create, lambda topic: self._find(topic.name)), Topic
+            ),
+            "UpdateTopic": unary(
+                counted("update", self._update, lambda request: self._find(request.topic.name)),
+                raw("UpdateTopicRequest"),
+            ),
+            "Publish": waiting(
+                counted_waiting(
+                    "publish", self._publish, lambda request: self._find(request.topic)
+                ),
+                raw("PublishRequest"),
+            ),
             "GetTopic": unary(self._get, raw("GetTopicRequest")),
             "ListTopics": unary(self._list, raw("ListTopicsRequest")),
             "ListTopicSubscriptions": unary(

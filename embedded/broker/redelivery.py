@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from embedded.broker.consumer import Consumer
+from embedded.broker.counts import Handout
 from embedded.broker.encoding import Delivered
 
 
@@ -12,11 +13,13 @@ from embedded.broker.encoding import Delivered
 class Lease(Delivered):
     """A message in a subscriber's hands until `deadline` (monotonic seconds).
 
-    `consumer` is who holds it: None when its stream is gone but the lease lives on.
+    `consumer` is who holds it: None when its stream is gone but the lease lives on. `handout` is
+    the batch it went out with.
     """
 
     deadline: float
     consumer: Consumer | None
+    handout: Handout
 
     def put_down(self) -> None:
         """It no longer counts against its holder's flow control."""

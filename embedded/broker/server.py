@@ -14,8 +14,10 @@ from consumers.clock import SystemClock
 from embedded.broker import publisher, subscriber
 from embedded.broker.errors import BindError, UnavailableError
 from embedded.broker.memory import Limits
+from embedded.broker.points import Points
 from embedded.broker.registry import Registry
 from embedded.broker.rpc import service
+from embedded.broker.sampling import Sampler
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # else a second broker would share the port without a word
@@ -53,11 +55,13 @@ async def serve(
     ready: Callable[[str], None],
     allow_public: bool = False,
     limits: Limits | None = None,
+    cloud_delays: bool = False,
     prepare: Callable[[Registry], None] | None = None,
 ) -> None:
     """Serve until `stop` is set; `ready` gets the address ("127.0.0.1:8085") once it listens.
 
-    Port 0 takes a free one. `prepare` sees the registry before anybody is served.
+    Port 0 takes a free one. With `cloud_delays` Monitoring shows its figures as late as the cloud
+    does, not those of this instant. `prepare` sees the registry before anybody is served.
     BindError if the address cannot be had. When stopping, streams end
     with UNAVAILABLE, so that clients reconnect to whoever comes next.
     """
@@ -67,16 +71,11 @@ async def serve(
     registry = Registry(clock=clock, alarm=loop.call_at, limits=limits)
     if prepare is not None:
         prepare(registry)
+    sampler = Sampler(registry, clock=clock, alarm=loop.call_at)
+    sampler.start()
     server = grpc.aio.server(options=_OPTIONS)
-    server.add_generic_rpc_handlers(
-        (
-            service(publisher.NAME, publisher.Publisher(registry).methods()),
-            service(subscriber.NAME, subscriber.Subscriber(registry).methods()),
-            _OnDemand("google.monitoring.v3.", partial(_monitoring, registry)),
-            _OnDemand("google.iam.v1.", partial(_iam, registry)),
-            _OnDemand("google.pubsub.v1.SchemaService", partial(_schemas, registry)),
-        )
-    )
+    points = Points(sampler, clock, cloud_delays=cloud_delays)
+    server.add_generic_rpc_handlers(services(registry, points))
     bracketed = f"[{host}]" if ":" in host else host
     try:
         bound = server.add_insecure_port(f"{bracketed}:{port}")
@@ -104,6 +103,17 @@ async def _sweep(registry: Registry) -> None:
         loop.call_soon(registry.sweep)  # what goes wrong in one is logged, and the next comes
 
 
+def services(registry: Registry, points: Points) -> tuple[Any, ...]:
+    """All that the broker serves, for `grpc.aio.Server.add_generic_rpc_handlers`."""
+    return (
+        service(publisher.NAME, publisher.Publisher(registry).methods()),
+        service(subscriber.NAME, subscriber.Subscriber(registry).methods()),
+        _OnDemand("google.monitoring.v3.", partial(_monitoring, registry, points)),
+        _OnDemand("google.iam.v1.", partial(_iam, registry)),
+        _OnDemand("google.pubsub.v1.SchemaService", partial(_schemas, registry)),
+    )
+
+
 class _OnDemand:
     """A service that is imported when it is first called: many a broker never is."""
 
@@ -121,10 +131,10 @@ class _OnDemand:
         return self._service.service(call)
 
 
-def _monitoring(registry: Registry) -> Any:
+def _monitoring(registry: Registry, points: Points) -> Any:
     from embedded.broker import monitoring
 
-    return service(monitoring.NAME, monitoring.MetricService(registry).methods())
+    return service(monitoring.NAME, monitoring.MetricService(registry, points).methods())
 
 
 def _iam(registry: Registry) -> Any:

@@ -5,7 +5,7 @@ on (within the window's limits), until it expires or is deleted.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from consumers.clock import Clock
@@ -50,6 +50,11 @@ class Snapshot:
     def expires(self) -> float:
         """POSIX seconds."""
         return settings.seconds(self.settings.expire_time)
+
+    def messages(self) -> Iterator[Message]:
+        """What it keeps: all that was unacknowledged then, and what was published since."""
+        yield from self.held
+        yield from self.topic.window.after(self.after)
 
     def restore(self, subscription: Subscription) -> None:
         """Make unacknowledged what was so then and all that was published since, nothing else."""
@@ -125,6 +130,11 @@ class Snapshots:
         snapshot = self.find(name)
         del self._snapshots[name]
         self._changed(snapshot.topic)
+
+    def every(self) -> list[Snapshot]:
+        """All there are."""
+        self._drop_expired()
+        return list(self._snapshots.values())
 
     def of_project(self, parent: str) -> Mapping[str, Snapshot]:
         """All snapshots of `projects/<id>`."""

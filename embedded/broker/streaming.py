@@ -79,6 +79,9 @@ class _Stream:
         if request.ack_ids:
             refused = self.delivery.acknowledge(request.ack_ids)
             self.confirm(acknowledge_confirmation=_acknowledged(request.ack_ids, refused))
+            self.delivery.counts.requests.add("streaming_ack")
+        if request.modify_deadline_ack_ids:
+            self.delivery.counts.requests.add("streaming_modify")
         by_seconds: dict[int, list[str]] = {}
         for ack_id, seconds in zip(
             request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True
@@ -163,6 +166,7 @@ async def _deliver(stream: _Stream, context: Any) -> None:
             await context.write(
                 encoding.received(leases, count_attempts=delivery.attempts_counted) + trailer
             )
+            delivery.counts.requests.add("streaming_response")
         else:
             await stream.attention.wait()
 

@@ -5,10 +5,12 @@ from typing import Any
 
 from embedded.broker import encoding, names
 from embedded.broker.consumer import Consumer
+from embedded.broker.counts import RequestCounts
 from embedded.broker.errors import AckIdsError, InvalidArgumentError
 from embedded.broker.messages import Subscription, raw
 from embedded.broker.refusals import Refusals, of_call
 from embedded.broker.registry import Registry
+from embedded.broker.requests import Answer, RequestCounter, counted, counted_waiting
 from embedded.broker.rpc import EMPTY, Methods, streaming, unary, waiting
 from embedded.broker.settings import check_extension
 from embedded.broker.streaming import StreamingPull
@@ -27,27 +29,55 @@ class Subscriber:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._streaming_pull = StreamingPull(registry)
+        self._counts = RequestCounter(registry)
 
     def methods(self) -> Methods:
         """The service's methods by name."""
         return {
-            "CreateSubscription": unary(self._create, Subscription),
+            "CreateSubscription": unary(
+                counted(
+                    "create",
+                    self._create,
+                    lambda request: self._counts.of_subscription(request.name),
+                ),
+                Subscription,
+            ),
             "GetSubscription": unary(self._get, raw("GetSubscriptionRequest")),
-            "UpdateSubscription": unary(self._update, raw("UpdateSubscriptionRequest")),
+            "UpdateSubscription": unary(
+                counted(
+                    "update",
+                    self._update,
+                    lambda request: self._counts.of_subscription(request.subscription.name),
+                ),
+                raw("UpdateSubscriptionRequest"),
+            ),
             "ListSubscriptions": unary(self._list, raw("ListSubscriptionsRequest")),
             "DeleteSubscription": unary(self._delete, raw("DeleteSubscriptionRequest")),
-            "ModifyAckDeadline": unary(self._modify, raw("ModifyAckDeadlineRequest")),
-            "Acknowledge": unary(self._acknowledge, raw("AcknowledgeRequest")),
-            "Pull": waiting(self._pull, raw("PullRequest")),
+            "ModifyAckDeadline": unary(
+                self._counted("modify", self._modify), raw("ModifyAckDeadlineRequest")
+            ),
+            "Acknowledge": unary(
+                self._counted("ack", self._acknowledge), raw("AcknowledgeRequest")
+            ),
+            "Pull": waiting(counted_waiting("pull", self._pull, self._about), raw("PullRequest")),
             "StreamingPull": streaming(self._streaming_pull.serve, raw("StreamingPullRequest")),
-            "ModifyPushConfig": unary(self._modify_push, raw("ModifyPushConfigRequest")),
+            "ModifyPushConfig": unary(
+                self._counted("modify_push_config", self._modify_push),
+                raw("ModifyPushConfigRequest"),
+            ),
             "CreateSnapshot": unary(self._registry.create_snapshot, raw("CreateSnapshotRequest")),
             "GetSnapshot": unary(self._get_snapshot, raw("GetSnapshotRequest")),
             "UpdateSnapshot": unary(self._update_snapshot, raw("UpdateSnapshotRequest")),
             "DeleteSnapshot": unary(self._delete_snapshot, raw("DeleteSnapshotRequest")),
             "ListSnapshots": unary(self._list_snapshots, raw("ListSnapshotsRequest")),
-            "Seek": unary(self._seek, raw("SeekRequest")),
+            "Seek": unary(self._counted("seek", self._seek), raw("SeekRequest")),
         }
+
+    def _about(self, request: Any) -> RequestCounts | None:
+        return self._counts.of_subscription(request.subscription)
+
+    def _counted(self, operation: str, answer: Answer) -> Answer:
+        return counted(operation, answer, self._about)
 
     def _create(self, subscription: Any) -> Any:
         return self._registry.create_subscription(subscription).settings

@@ -17,6 +17,16 @@ class Takers:
         """The open streaming pulls."""
         return [consumer for consumer in self._consumers if consumer.streaming]
 
+    @property
+    def present(self) -> bool:
+        """Whether there are any."""
+        return bool(self._consumers)
+
+    @property
+    def have_room(self) -> bool:
+        """Whether any could take something now."""
+        return any(consumer.has_room for consumer in self._consumers)
+
     def add(self, consumer: Consumer) -> None:
         """It takes from now on."""
         self._consumers.append(consumer)

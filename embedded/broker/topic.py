@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from consumers.clock import Clock
 from embedded.broker import encoding
+from embedded.broker.counts import TopicCounts
 from embedded.broker.encoding import Message
 from embedded.broker.errors import InvalidArgumentError
 from embedded.broker.memory import Memory
 from embedded.broker.retention import RetentionWindow
 from embedded.broker.settings import seconds
-from embedded.broker.tally import Tally
 
 if TYPE_CHECKING:
     from embedded.broker.subscription import Subscription
@@ -53,8 +53,7 @@ class Topic:
         self.settings = settings
         self.subscriptions: dict[str, Subscription] = {}
         self.window = RetentionWindow(memory)
-        self.messages = Tally(clock)
-        self.requests = Tally(clock)
+        self.counts = TopicCounts(clock)
         self._clock = clock
         self._sequencer = sequencer
         self._memory = memory
@@ -134,10 +133,13 @@ class Topic:
                     for message, kept in zip(messages, stored, strict=True)
                     if fits(message.attributes)
                 ]
+                if len(wanted) < len(stored):
+                    passed = set(wanted)
+                    held_back = [message for message in stored if message not in passed]
+                    subscription.delivery.counts.hold_back(held_back)
             if wanted:
                 subscription.delivery.offer(wanted)
-        self.messages.add(len(stored))
-        self.requests.add()
+        self.counts.publish(stored)
         return [str(number) for number in numbers]
 
 
