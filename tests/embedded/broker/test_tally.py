@@ -1,6 +1,7 @@
 """Counts over time."""
 
-from embedded.broker.tally import Tally
+from embedded.broker.distribution import SIZES
+from embedded.broker.tally import Spread, Tally
 from tests.support import FakeClock
 
 
@@ -50,3 +51,33 @@ def test_a_wall_clock_set_back_does_not_lose_counts() -> None:
     clock.advance(-5)
     tally.add()
     assert tally.between(start, start + 10) == 2
+
+
+def test_an_hour_without_rest_takes_few_bins_and_loses_nothing() -> None:
+    clock = FakeClock()
+    tally, spread, start = Tally(clock), Spread(clock, SIZES), clock.now().timestamp()
+    most, most_spread = 0, 0
+    for _ in range(4 * 3600):
+        clock.advance(0.25)
+        tally.add()
+        spread.add(100)
+        most, most_spread = max(most, len(tally)), max(most_spread, len(spread))
+    end = clock.now().timestamp()
+    assert 1_500 < most < 2_000
+    assert 400 < most_spread < 700
+    assert tally.between(start, end) == tally.total == 4 * 3600
+    assert spread.between(start, end).count == 4 * 3600
+    minutes = [tally.between(at, at + 60) for at in range(int(start), int(end), 60)]
+    assert sum(minutes) == 4 * 3600
+    assert all(200 <= count <= 280 for count in minutes)  # what is old is known to ten seconds
+
+
+def test_a_spread_tells_the_distribution_of_an_interval() -> None:
+    clock = FakeClock()
+    spread, start = Spread(clock, SIZES), clock.now().timestamp()
+    for size in (10, 20, 30):
+        clock.advance(10)
+        spread.add(size, times=2)
+    found = spread.between(start + 10, start + 30)
+    assert (found.count, found.mean) == (4, 25)
+    assert spread.between(start + 30, start + 90).count == 0
