@@ -28,7 +28,9 @@ class Hour:
         self.subscriber = pubsub_v1.SubscriberClient(
             transport=pubsub_v1.SubscriberClient.get_transport_class("grpc")(channel=broker.channel)
         )
-        self.publisher.create_topic(name=self.topic)
+        self.publisher.create_topic(
+            request={"name": self.topic, "message_retention_duration": {"seconds": 3600}}
+        )
         self.subscriber.create_subscription(name=self.subscription, topic=self.topic)
 
     def publish(self, count: int) -> None:
