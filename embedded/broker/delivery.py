@@ -149,12 +149,16 @@ class Delivery:
 
     def take(self, consumer: Consumer) -> list[Lease]:
         """The next deliveries for `consumer`: at most a batch, its credit and its fair share."""
+        batch = self._hand_out(consumer)
+        self.counts.starve(self.starved)
+        return batch
+
+    def _hand_out(self, consumer: Consumer) -> list[Lease]:
         takers = self._takers.with_room()
         share = BATCH_MESSAGES if takers == 1 else self._waiting.share(takers)
         room = consumer.room(min(BATCH_MESSAGES, share))
         byte_room = consumer.byte_room(BATCH_BYTES)
         if room <= 0 or byte_room <= 0:
-            self.counts.starve(self.starved)
             return []
         chosen = self._waiting.choose(consumer, room, byte_room, takers)
         if not chosen:

@@ -304,3 +304,25 @@ def test_alarms_do_not_pile_up() -> None:
         bench.delivery.modify([lease.ack_id], 600 - number)
         bench.advance(0.1)
     assert bench.pending_alarms() == 1
+
+
+def starved_s(bench: Bench, seconds: float) -> float:
+    """For how much of the last `seconds` messages waited for want of room."""
+    now = bench.clock.now().timestamp()
+    return round(bench.delivery.counts.starved_s(now - seconds, now), 3)
+
+
+def test_messages_starve_while_nobody_has_room_for_them() -> None:
+    bench = Bench()
+    bench.offer(1, 2)
+    bench.advance(5)
+    assert starved_s(bench, 100) == 5
+    stream = bench.open(messages=1, deadline_s=600)
+    (first,) = bench.delivery.take(stream)
+    bench.advance(7)
+    assert starved_s(bench, 100) == 12  # the second still waits
+    bench.delivery.acknowledge([first.ack_id])
+    assert bench.take(stream) == [2]
+    bench.advance(20)
+    assert starved_s(bench, 100) == 12  # the second is in hand, however long
+    assert starved_s(bench, 20) == 0
