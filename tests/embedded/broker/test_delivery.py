@@ -326,3 +326,12 @@ def test_messages_starve_while_nobody_has_room_for_them() -> None:
     bench.advance(20)
     assert starved_s(bench, 100) == 12  # the second is in hand, however long
     assert starved_s(bench, 20) == 0
+
+
+def test_what_was_taken_no_longer_starves_though_nobody_has_room_left() -> None:
+    bench = Bench()
+    bench.offer(1)
+    bench.advance(5)
+    assert bench.take(bench.open(messages=1, deadline_s=600)) == [1]
+    bench.advance(20)
+    assert starved_s(bench, 100) == 5
