@@ -15,12 +15,12 @@ from embedded.broker.consumer import Consumer
 from embedded.broker.counts import DeliveryCounts
 from embedded.broker.departures import Departures
 from embedded.broker.encoding import Message
-from embedded.broker.errors import BrokerError
 from embedded.broker.exactly_once import Gatekeeper
-from embedded.broker.policy import Alarm, Cancellable, DeliveryPolicy
+from embedded.broker.policy import Alarm, DeliveryPolicy
 from embedded.broker.redelivery import Lease
 from embedded.broker.refusals import Refusals
 from embedded.broker.takers import Takers
+from embedded.broker.timer import Timer
 
 BATCH_MESSAGES = 1000
 BATCH_BYTES = 3 * 1024 * 1024  # a client with gRPC's default receive limit takes 4 MiB
@@ -43,21 +43,20 @@ class Delivery:
     ) -> None:
         self.policy = policy
         self.counts = DeliveryCounts(clock)
+        self.takers = Takers()
         self.backlog_bytes = 0
         # Gets what is acknowledged, if that is retained.
         self.keep: Callable[[Message], None] | None = None
         self._clock = clock
-        self._alarm = alarm
+        self._timer = Timer(alarm, self._ring)
         self._forward = forward
         self._waiting = Backlog(ordered=policy.ordered)
         self._leases: dict[str, Lease] = {}
-        self._takers = Takers()
         self._departures = Departures()
-        warnings = self.counts.exactly_once_warnings
-        self._gatekeeper = Gatekeeper(self._leases, self._waiting, warnings)
+        self._gatekeeper = Gatekeeper(
+            self._leases, self._waiting, self.counts.exactly_once_warnings
+        )
         self._earliest = _FOREVER  # no lease ends before this; a lower bound
-        self._armed = _FOREVER
-        self._handle: Cancellable | None = None
         self._ack_prefix = secrets.token_hex(4)
         self._deliveries = 0
 
@@ -74,19 +73,9 @@ class Delivery:
         return len(self._leases)
 
     @property
-    def attended(self) -> bool:
-        """Whether somebody is there to take messages, with or without room."""
-        return self._takers.present
-
-    @property
     def starved(self) -> bool:
         """Whether messages wait because nobody has room for them."""
-        return self._waiting.ready() > 0 and not self._takers.have_room
-
-    @property
-    def attempts_counted(self) -> bool:
-        """Whether subscribers are told the delivery attempt."""
-        return self.policy.max_attempts is not None
+        return self._waiting.ready() > 0 and not self.takers.have_room
 
     def unacknowledged(self) -> Iterable[Message]:
         """Every message not yet acknowledged, in no order."""
@@ -122,30 +111,21 @@ class Delivery:
 
     # Who takes
 
-    @property
-    def streams(self) -> list[Consumer]:
-        """The open streaming pulls."""
-        return self._takers.streams
-
     def attach(self, consumer: Consumer) -> None:
         """A stream opens, or a pull begins to wait."""
         for gone in self._departures.arrived(consumer):
             self._release(gone)
         self._waiting.ordering.hand_over(consumer)
-        self._takers.add(consumer)
+        self.takers.add(consumer)
 
     def detach(self, consumer: Consumer) -> None:
         """It is gone; what a stream holds is released after its grace (see `departures`)."""
         consumer.closed = True
-        self._takers.remove(consumer)
+        self.takers.remove(consumer)
         self._waiting.ordering.forget(consumer)
         if consumer.streaming and consumer.messages and not self.policy.exactly_once:
             self._departures.add(consumer, self._clock.monotonic())
             self._arm()
-
-    def end(self, error: BrokerError) -> None:
-        """End every stream and waiting pull with `error`."""
-        self._takers.end(error)
 
     def take(self, consumer: Consumer) -> list[Lease]:
         """The next deliveries for `consumer`: at most a batch, its credit and its fair share."""
@@ -154,7 +134,7 @@ class Delivery:
         return batch
 
     def _hand_out(self, consumer: Consumer) -> list[Lease]:
-        takers = self._takers.with_room()
+        takers = self.takers.with_room()
         share = BATCH_MESSAGES if takers == 1 else self._waiting.share(takers)
         room = consumer.room(min(BATCH_MESSAGES, share))
         byte_room = consumer.byte_room(BATCH_BYTES)
@@ -175,9 +155,7 @@ class Delivery:
         if self.policy.ordered:
             self._waiting.went(batch)
         consumer.hold(len(batch), size)
-        if deadline < self._earliest:
-            self._earliest = deadline
-            self._arm()
+        self._look_by(deadline)
         return batch
 
     # What subscribers say
@@ -243,16 +221,13 @@ class Delivery:
                 if lease.consumer is not None and lease.consumer.closed:
                     lease.put_down()  # its stream is gone, but somebody still works on it
         self.counts.extend(extended)
-        if deadline < self._earliest:
-            self._earliest = deadline
-            self._arm()
+        self._look_by(deadline)
         return refused
 
     # Time
 
     def _ring(self) -> None:
         """The alarm: end leases and back-offs that are due."""
-        self._armed, self._handle = _FOREVER, None
         now = self._clock.monotonic()
         for consumer in self._departures.due(now):
             self._release(consumer)
@@ -270,13 +245,13 @@ class Delivery:
         # A look costs about 0.1 us a lease: the more there are, the less often.
         self._earliest = max(nearest, now + 0.001 + len(self._leases) * 1e-6)
 
+    def _look_by(self, deadline: float) -> None:
+        if deadline < self._earliest:
+            self._earliest = deadline
+            self._arm()
+
     def _arm(self) -> None:
-        when = min(self._earliest, self._waiting.next_due, self._departures.next_due)
-        if when < self._armed:
-            if self._handle is not None:
-                self._handle.cancel()
-            self._armed = when
-            self._handle = self._alarm(when, self._ring)
+        self._timer.at(min(self._earliest, self._waiting.next_due, self._departures.next_due))
 
     # Inside
 
@@ -315,7 +290,7 @@ class Delivery:
     def _wake(self) -> None:
         self.counts.starve(self.starved)
         if self._waiting.ready():
-            self._takers.wake()
+            self.takers.wake()
 
     def drop_outlived(self, now: float) -> None:
         """Pub/Sub gives up on messages older than the retention, unless somebody has them."""

@@ -41,7 +41,7 @@ def _at_ease(subscription: Subscription, now: float) -> int:
     delivery = subscription.delivery
     counts = delivery.counts
     counts.starve(delivery.starved)
-    somebody = delivery.attended or counts.requests.between("pull", now - _PULLED_S, now)
+    somebody = delivery.takers.present or counts.requests.between("pull", now - _PULLED_S, now)
     return int(bool(somebody) and counts.starved_s(now - WINDOW_S, now) <= STARVED_S)
 
 

@@ -35,6 +35,11 @@ class DeliveryPolicy:
     ordered: bool = False
     exactly_once: bool = False
 
+    @property
+    def attempts_counted(self) -> bool:
+        """Whether subscribers are told the delivery attempt."""
+        return self.max_attempts is not None
+
     def backoff_s(self, attempt: int) -> float:
         """How long to wait after the failure of delivery `attempt` (from 1); doubles each time."""
         if self.min_backoff_s is None:

@@ -151,7 +151,7 @@ class Registry:
         del self.subscriptions[name]
         self._leave_topic(subscription)
         subscription.forget()
-        subscription.delivery.end(NotFoundError(name))
+        subscription.delivery.takers.end(NotFoundError(name))
 
     def detach_subscription(self, name: str) -> None:
         """Cut it off from its topic for good and drop its backlog; its streams end."""
@@ -160,7 +160,7 @@ class Registry:
         self._leave_topic(subscription)
         _follow(subscription, None)
         subscription.forget()
-        subscription.delivery.end(subscription.detached_error())
+        subscription.delivery.takers.end(subscription.detached_error())
 
     def subscriptions_of(self, parent: str) -> Mapping[str, Subscription]:
         """All subscriptions of `projects/<id>`."""

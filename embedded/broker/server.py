@@ -92,7 +92,7 @@ async def serve(
     finally:
         sweeper.cancel()
         for subscription in registry.subscriptions.values():
-            subscription.delivery.end(UnavailableError())
+            subscription.delivery.takers.end(UnavailableError())
         await server.stop(grace=0.5)
 
 

@@ -164,7 +164,7 @@ async def _deliver(stream: _Stream, context: Any) -> None:
         leases = delivery.take(consumer)
         if leases:
             await context.write(
-                encoding.received(leases, count_attempts=delivery.attempts_counted) + trailer
+                encoding.received(leases, count_attempts=delivery.policy.attempts_counted) + trailer
             )
             delivery.counts.requests.add("streaming_response")
         else:

@@ -178,7 +178,7 @@ class Subscriber:
                 leases = delivery.take(consumer)
         finally:
             delivery.detach(consumer)
-        return encoding.received(leases, count_attempts=delivery.attempts_counted)
+        return encoding.received(leases, count_attempts=delivery.policy.attempts_counted)
 
 
 def _check_ack_ids(request: Any) -> None:

@@ -102,7 +102,7 @@ class Subscription:
     def expired(self) -> bool:
         """Whether nobody has used it for its time to live. An open stream is use."""
         policy = self.settings.expiration_policy
-        if self.delivery.streams:
+        if self.delivery.takers.streams:
             self.touch()
         ttl = seconds(policy.ttl) if policy.HasField("ttl") else float("inf")
         return self._clock.monotonic() - self._used >= ttl

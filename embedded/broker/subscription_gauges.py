@@ -57,7 +57,8 @@ def _status(stream: Consumer) -> str:
 
 def _streams(status: str) -> Read:
     def read(subscription: Subscription, _now: float) -> int:
-        return sum(_status(stream) == status for stream in subscription.delivery.streams)
+        streams = subscription.delivery.takers.streams
+        return sum(_status(stream) == status for stream in streams)
 
     return read
 

@@ -48,6 +48,6 @@ class Takers:
                 consumer.wake()
 
     def end(self, error: BrokerError) -> None:
-        """Close them all with `error`."""
+        """End every stream and waiting pull with `error`."""
         for consumer in list(self._consumers):
             consumer.end(error)
