@@ -78,7 +78,8 @@ class _Stream:
             )
         if request.ack_ids:
             refused = self.delivery.acknowledge(request.ack_ids)
-            self.confirm(acknowledge_confirmation=_acknowledged(request.ack_ids, refused))
+            if self.delivery.policy.exactly_once:
+                self.confirm(acknowledge_confirmation=_acknowledged(request.ack_ids, refused))
             self.delivery.counts.requests.add("streaming_ack")
         if request.modify_deadline_ack_ids:
             self.delivery.counts.requests.add("streaming_modify")
@@ -90,13 +91,13 @@ class _Stream:
         for seconds, ack_ids in by_seconds.items():
             check_extension(seconds)
             refused = self.delivery.modify(ack_ids, seconds)
-            self.confirm(modify_ack_deadline_confirmation=_modified(ack_ids, refused))
+            if self.delivery.policy.exactly_once:
+                self.confirm(modify_ack_deadline_confirmation=_modified(ack_ids, refused))
 
     def confirm(self, **confirmation: Any) -> None:
-        """Let the client know what was taken and what was not, if it is to know."""
-        if self.delivery.policy.exactly_once:
-            self.confirmations.append(_serialised(**confirmation))
-            self.attention.set()
+        """Let the client know what was taken and what was not."""
+        self.confirmations.append(_serialised(**confirmation))
+        self.attention.set()
 
 
 class StreamingPull:
