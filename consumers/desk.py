@@ -133,7 +133,7 @@ class Desk:
 
     def _settle(self, turn: Turn) -> None:
         turn.escrows, self._escrows = self._escrows, []
-        found = (settled_of(message.event) for message in turn.escrows)
+        found = (settled_of(each.event) for each in turn.escrows if not each.repeated)
         turn.settled = [one for one in found if one is not None]
         self._positions.apply_all(turn.settled)
 

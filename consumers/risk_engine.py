@@ -5,12 +5,14 @@ and the alerts due are committed in one transaction *before* the messages are ac
 alerts are published only after it: killed at any moment, nothing is told twice and nothing is lost.
 """
 
+import contextlib
 import queue
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import TimeoutError as NotYetError
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -27,9 +29,10 @@ from consumers.pubsub import Publisher, PubSub
 from consumers.quarantine import quarantine
 from consumers.rounds import EscrowMessage, PriceMessage
 from consumers.settings import Settings
+from consumers.settled import known
 from consumers.stores import PositionStore, Versions
 from consumers.topology import ALERTS, PRICES, RISK_EVENTS, SETTLEMENTS
-from consumers.wire import Refused, decode_price, decode_settlement
+from consumers.wire import Refused, decode_price, decode_settlement, key_of
 from consumers.worker import WorkerState, WorkerStatus
 from core.book import Book
 
@@ -187,21 +190,39 @@ class RiskEngine:
                 _give_back(desk.waiting())
                 self._stop.wait(1.0)
                 desk = self._desk = self._recall()
-        self._receive(desk)
+        with contextlib.suppress(sqlite3.Error):
+            self._receive(desk)
         _give_back(desk.waiting())
 
     def _receive(self, desk: Desk) -> None:
         """Wait for a message or until the desk has something to do; then take all that waits."""
+        escrows: list[EscrowMessage] = []
         try:
             message = self._queue.get(timeout=desk.wait_s())
             while True:
                 if isinstance(message, EscrowMessage):
-                    desk.add_escrow(message)
+                    escrows.append(message)
                 elif message is not None:
                     desk.add(message)
                 message = self._queue.get_nowait()
         except queue.Empty:
-            return
+            for escrow in self._recognised(escrows):
+                desk.add_escrow(escrow)
+
+    def _recognised(self, escrows: list[EscrowMessage]) -> list[EscrowMessage]:
+        """Each with what the record says of it: the book's own memory of its changes is bounded."""
+        if not escrows:
+            return []
+        keys = [key_of(escrow.event) for escrow in escrows]
+        try:
+            with self._journal.reader() as connection:
+                held = known(connection, keys)
+        except sqlite3.Error:
+            _give_back(escrows)
+            raise
+        return [
+            replace(escrow, repeated=key in held) for escrow, key in zip(escrows, keys, strict=True)
+        ]
 
     def _turn(self, desk: Desk) -> None:
         turn = desk.turn()

@@ -27,10 +27,14 @@ class PriceMessage:
 
 @dataclass(frozen=True, slots=True)
 class EscrowMessage:
-    """A decoded settlement event and the message it came in, still to be acknowledged."""
+    """A decoded settlement event and the message it came in, still to be acknowledged.
+
+    `repeated`: it is on record that the book has it.
+    """
 
     event: SettlementEvent
     incoming: Incoming
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ _TABLE = (
     " asset TEXT NOT NULL, amount TEXT NOT NULL, at TEXT NOT NULL)"
 )
 _INSERT = "INSERT OR IGNORE INTO settled VALUES (?, ?, ?, ?, ?)"
+_FIND = "SELECT key FROM settled WHERE key = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ def load(connection: sqlite3.Connection) -> tuple[Settled, ...]:
         Settled(Delta(key, user, asset, Decimal(amount)), datetime.fromisoformat(at))
         for key, user, asset, amount, at in rows
     )
+
+
+def known(connection: sqlite3.Connection, keys: Iterable[str]) -> frozenset[str]:
+    """Which of these changes are on record; a reader's connection will do."""
+    asked = (connection.execute(_FIND, (key,)).fetchone() for key in keys)
+    return frozenset(str(row[0]) for row in asked if row is not None)
 
 
 def save(connection: sqlite3.Connection, settled: Iterable[Settled]) -> None:

@@ -17,10 +17,18 @@ from core.alerts import MarginAlert
 
 KEPT = 5_000
 TOLD = 200_000
+CHANNELS = 32  # of one alert
+OUTCOMES = 100  # pairs of channel and outcome that are counted apart
+OTHER = "other"
 
 
 class AlertStore:
-    """Alerts by `event_id`, bounded; the lock guards all that begins with an underscore."""
+    """Alerts by `event_id`; the lock guards all that begins with an underscore.
+
+    Kept are the newest 5,000 alerts, beside them the newest of each of 200,000 accounts, receipts
+    that outran their alert for 5,000 of them, of each alert 32 channels, and counts of 100 pairs of
+    channel and outcome, the rest in one.
+    """
 
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
@@ -67,7 +75,7 @@ class AlertStore:
         with self._lock:
             self._snapshot = None
             self._receipts += 1
-            self._outcomes[receipt.channel, receipt.outcome] += 1
+            self._count(receipt.channel, receipt.outcome)
             record = self._records.get(receipt.event_id)
             before = self._early.get(receipt.event_id, ()) if record is None else record.receipts
             merged = merge(before, receipt)
@@ -80,6 +88,12 @@ class AlertStore:
                 while len(self._early) > KEPT:
                     self._early.popitem(last=False)
             self._version = self._versions.bump()
+
+    def _count(self, channel: str, outcome: str) -> None:
+        pair = channel, outcome
+        if pair not in self._outcomes and len(self._outcomes) >= OUTCOMES:
+            pair = OTHER, outcome
+        self._outcomes[pair] += 1
 
     def _known(self, event_id: str) -> AlertRecord | None:
         listed = self._records.get(event_id)
@@ -145,12 +159,13 @@ def _order(record: AlertRecord) -> tuple[object, ...]:
 def merge(
     receipts: tuple[DeliveryReceipt, ...], new: DeliveryReceipt
 ) -> tuple[DeliveryReceipt, ...]:
-    """One receipt a channel: of the latest attempt; of one attempt's, a delivered one."""
+    """One receipt a channel: of the latest attempt; of one attempt's, a delivered one. Beyond the
+    first 32 channels, in the order of their names, none is kept."""
     by_channel = {r.channel: r for r in receipts}
     held = by_channel.get(new.channel)
     if held is None or _rank(held) < _rank(new):
         by_channel[new.channel] = new
-    return tuple(by_channel[c] for c in sorted(by_channel))
+    return tuple(by_channel[c] for c in sorted(by_channel)[:CHANNELS])
 
 
 def _rank(receipt: DeliveryReceipt) -> tuple[object, ...]:

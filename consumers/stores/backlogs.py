@@ -12,10 +12,14 @@ from consumers.stores.base import Versions
 from consumers.stores.values import BacklogsSnapshot, SubscriptionBacklog
 
 KEPT = 600
+SUBSCRIPTIONS = 1_000
 
 
 class BacklogStore:
-    """The newest sample of each subscription; the lock guards all that begins with _."""
+    """The newest sample of each subscription; the lock guards all that begins with _.
+
+    Kept are 600 polls of each of 1,000 subscriptions; while so many are known, no others are.
+    """
 
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
@@ -33,6 +37,8 @@ class BacklogStore:
             self._polled_at, self._error, self._error_since = at, None, None
             self._leave_gaps(self._held.keys() - samples.keys(), at)
             for name, sample in samples.items():
+                if name not in self._held and len(self._held) >= SUBSCRIPTIONS:
+                    continue
                 history = self._history.setdefault(name, deque(maxlen=KEPT))
                 history.append((at, sample.backlog))
                 self._held[name] = SubscriptionBacklog(

@@ -22,6 +22,11 @@ class PriceHistory:
         self._run = 0
 
     @property
+    def newest(self) -> Point:
+        """The last point; there is one once `add` was called."""
+        return self._fine[-1]
+
+    @property
     def unchanged(self) -> int:
         """How many points before the newest have its very price, in a row; at most FINE."""
         return self._run

@@ -10,6 +10,7 @@ from consumers.stores.values import Flow, Latency, Message, Received
 from consumers.tally import Tally
 
 KEPT = 500
+BYTES = 8 * 1024 * 1024  # of a topic's recent messages; one may have 10 MB
 SAMPLES = 3_000
 WINDOW = timedelta(minutes=5)
 CATCHING_UP = timedelta(minutes=1)
@@ -21,18 +22,29 @@ JOURNALLED, REPEATED, REFUSED = range(3)
 class _Topic:
     """What is remembered and counted of one topic."""
 
-    __slots__ = ("acks", "counts", "lags", "recent", "transits")
+    __slots__ = ("acks", "bytes", "counts", "lags", "recent", "transits")
 
     def __init__(self) -> None:
-        self.recent: deque[Message] = deque(maxlen=KEPT)  # newest first
+        self.recent: deque[Message] = deque()  # newest first
+        self.bytes = 0
         self.transits: deque[tuple[datetime, float]] = deque(maxlen=SAMPLES)
         self.counts = [0, 0, 0]  # journalled, repeated, refused
         self.lags = Tally(SECONDS)
         self.acks = Tally(SECONDS)
 
+    def keep(self, message: Message) -> None:
+        """The newest of all; the oldest go, but never this one."""
+        recent = self.recent
+        recent.appendleft(message)
+        self.bytes += _bytes(message)
+        while len(recent) > KEPT or (self.bytes > BYTES and len(recent) > 1):
+            self.bytes -= _bytes(recent.pop())
+
 
 class MessageRing:
     """Newest messages a topic and their transit; the lock guards all that begins with _.
+
+    Kept are a topic's newest 500 messages, or what of them has 8 MB, and 3,000 transits.
 
     `since`: in the minute after it comes what was waiting for us, which tells nothing of the way.
     """
@@ -55,7 +67,7 @@ class MessageRing:
             topic = self._topics.get(message.topic)
             if topic is None:
                 topic = self._topics[message.topic] = _Topic()
-            topic.recent.appendleft(message)
+            topic.keep(message)
             topic.counts[kind] += 1
             if measured:
                 topic.transits.append((received.received_at, lag * 1000))
@@ -119,6 +131,11 @@ class MessageRing:
                 for topic, held in self._topics.items()
                 if held.transits
             }
+
+
+def _bytes(message: Message) -> int:
+    attributes = message.attributes
+    return len(message.data) + sum(map(len, attributes)) + sum(map(len, attributes.values()))
 
 
 def _latency(samples: list[tuple[datetime, float]]) -> Latency:

@@ -1,6 +1,7 @@
 """The book as settlement left it."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,9 @@ from consumers.settled import Settled
 from consumers.stores.base import Versions
 from core.book import Book
 from core.settling import Delta
+
+KEPT = 100_000  # keys of changes
+WAITING = 20_000  # changes, before the book is made anew though nobody asks for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,10 @@ class PositionsSnapshot:
 class PositionStore:
     """Positions of an instant, and every change since, whatever the order and number of deliveries.
 
+    The newest 100,000 changes are known by their keys, and come again without effect. Of older ones
+    the durable record knows: what its unique keys say was there is not to be applied once more. The
+    book itself is as large as its accounts.
+
     `_lock` guards everything that begins with an underscore.
     """
 
@@ -41,9 +49,10 @@ class PositionStore:
         self._versions = versions
         self._lock = threading.Lock()
         self._book = book
-        self._waiting: dict[str, Delta] = {}
-        self._before: set[str] = set()
-        self._elsewhere: set[str] = set()
+        self._waiting: list[Delta] = []
+        self._keys: OrderedDict[str, None] = OrderedDict()  # in the order of their coming
+        self._before = 0
+        self._elsewhere = 0
         self._last_at: datetime | None = None
         self._version = 0
 
@@ -60,13 +69,20 @@ class PositionStore:
 
     def _take(self, one: Settled) -> None:
         key = one.delta.key
+        if key in self._keys:
+            return
+        self._keys[key] = None
+        if len(self._keys) > KEPT:
+            self._keys.popitem(last=False)
         if one.at <= self.as_of:
-            self._before.add(key)
+            self._before += 1
         elif one.delta.user_id not in self.base.rows:
-            self._elsewhere.add(key)
+            self._elsewhere += 1
         else:
-            self._waiting[key] = one.delta
+            self._waiting.append(one.delta)
             self._last_at = max(one.at, self._last_at or one.at)
+            if len(self._waiting) >= WAITING:
+                self._settled()
 
     def book(self) -> Book:
         """With every change so far; the same object until something changes."""
@@ -81,14 +97,14 @@ class PositionStore:
                 self._version,
                 book,
                 self.as_of,
-                len(book.settled),
-                len(self._before),
-                len(self._elsewhere),
+                book.settled,
+                self._before,
+                self._elsewhere,
                 self._last_at,
             )
 
     def _settled(self) -> Book:
         if self._waiting:
-            self._book = self._book.settle(self._waiting.values())
-            self._waiting = {}
+            self._book = self._book.settle(self._waiting)
+            self._waiting = []
         return self._book

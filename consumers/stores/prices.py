@@ -27,6 +27,7 @@ from consumers.wire import PriceTick
 
 JUMP = 0.20  # a single tick that moves the price by more than this fraction is flagged
 UNCHANGED = 30  # ticks in a row with the same price that are flagged; pegged assets are exempt
+MAX_ASSETS = 256
 MAX_FLAGS = 200
 MAX_ROUNDS = 512
 
@@ -41,7 +42,11 @@ class Round:
 
 
 class PriceStore:
-    """The newest good price of every asset. The lock guards all that begins with an underscore."""
+    """The newest good price of every asset. The lock guards all that begins with an underscore.
+
+    Kept are 256 assets, those without a price for longest forgotten first, of each its newest 4,000
+    points and one of each of 3,000 minutes, 200 flags, and 512 rounds that nobody has taken yet.
+    """
 
     def __init__(
         self,
@@ -98,6 +103,8 @@ class PriceStore:
         as_of = _as_of(tick, received)
         old = self._assets.get(tick.asset)
         history = self._record(tick.asset, as_of, tick.price)
+        if tick.asset not in self._history:
+            return  # older than all that is kept
         ticks = 1 if old is None else old.ticks + 1
         cadence = timedelta(seconds=tick.cadence_s) if tick.cadence_s else self._cadence
         new = AssetPrice(
@@ -128,6 +135,10 @@ class PriceStore:
         if history is None:
             history = self._history[asset] = PriceHistory()
         history.add(int(as_of.timestamp() * 1000), float(price))
+        if len(self._history) > MAX_ASSETS:
+            oldest = min(self._history, key=lambda name: (self._history[name].newest, name))
+            del self._history[oldest]
+            self._assets.pop(oldest, None)
         return history
 
     def _judge(self, tick: PriceTick, old: AssetPrice | None, new: AssetPrice) -> None:

@@ -16,7 +16,10 @@ KEPT = 200
 
 
 class RunStore:
-    """Round trips by `test_id`, bounded; the lock guards all that begins with _."""
+    """Round trips by `test_id`; the lock guards all that begins with _.
+
+    Kept are the newest 200, of each the first receipt of every channel of its route.
+    """
 
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
@@ -50,8 +53,9 @@ class RunStore:
 
         def join(run: TestRun) -> TestRun:
             arrived = self._arrived.setdefault(run.test_id, {})
-            arrived[receipt.channel] = _first(arrived.get(receipt.channel), at)
             wanted = set(channels_for(run.alert.severity))
+            if receipt.channel in wanted:
+                arrived[receipt.channel] = _first(arrived.get(receipt.channel), at)
             whole = arrived.keys() >= wanted
             ended = max(arrived[channel] for channel in wanted) if whole else None
             return replace(run, receipts=merge(run.receipts, receipt), receipt_at=ended)

@@ -15,6 +15,7 @@ from consumers.journal import Journal
 from consumers.pubsub import PubSub
 from consumers.risk_engine import RiskEngine
 from consumers.settings import load
+from consumers.stores import positions
 from consumers.topology import ALERTS, NOTIFICATIONS, PRICES, SETTLEMENTS, provision
 from consumers.wire import (
     Encoded,
@@ -211,6 +212,21 @@ def test_what_an_escrow_takes_is_told_once_and_outlives_a_restart(room: Room) ->
     eventually(lambda: len(room.told) == 2)
     assert [a.event_type for a in room.told] == ["margin_call", "margin_recovered"]
     assert again.statuses["HEALTHY"] == 1
+
+
+def test_what_memory_has_forgotten_of_an_escrow_the_record_still_knows(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "KEPT", 1)
+    engine = room.engine()
+    room.prices("100", live=True)
+    eventually(lambda: engine.statuses.get("HEALTHY") == 1)
+    for count, log_index in enumerate((0, 1, 0), start=1):
+        room.settle("EscrowDeployed", "0.1", log_index)  # 80 against 50; a third would warn
+        eventually(lambda n=count: _counter(engine, "settlements")() == n)  # type: ignore[misc]
+    evaluations = _counter(engine, "evaluations")()
+    eventually(lambda: _counter(engine, "evaluations")() > evaluations + 1)
+    assert (_counter(engine, "settled")(), engine.statuses["HEALTHY"]) == (2, 1)
 
 
 def test_what_cannot_be_read_is_quarantined_and_blocks_nothing(room: Room) -> None:
