@@ -31,6 +31,11 @@ CREATE TABLE IF NOT EXISTS test_runs (
   test_id TEXT PRIMARY KEY, who TEXT NOT NULL, built_at TEXT NOT NULL, published_at TEXT,
   timeout_s REAL NOT NULL, data BLOB NOT NULL, attributes TEXT NOT NULL)
 """
+RUNS = "test_runs"
+_FORGET = (
+    "DELETE FROM test_runs WHERE test_id IN"
+    " (SELECT test_id FROM test_runs WHERE built_at < ? ORDER BY built_at LIMIT ?)"
+)
 
 
 class ActionRefusedError(Exception):
@@ -201,3 +206,8 @@ class Actions:
             db.execute("INSERT OR IGNORE INTO test_runs VALUES (?,?,?,?,?,?,?)", row)
 
         self._journal.execute(insert).result(5)
+
+
+def forget(connection: sqlite3.Connection, horizon: datetime, chunk: int) -> int:
+    """Delete so many of the oldest test runs from before `horizon`; how many there were."""
+    return connection.execute(_FORGET, (horizon.isoformat(), chunk)).rowcount

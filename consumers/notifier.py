@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from consumers import deliveries
 from consumers.clock import Clock
 from consumers.delivery import CHANNELS, LAST_ATTEMPT, Due, Sinks
 from consumers.errors import JournalStoppedError
@@ -35,11 +36,6 @@ BUSY_BATCH = 8  # from this many in the last batch on, it pays to wait for more
 LINGER_S = 0.03
 RETRY_S = 1.0
 MANY = 20  # alerts that share a line of the log
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS deliveries (event_id TEXT NOT NULL, channel TEXT NOT NULL,"
-    " outcome TEXT NOT NULL, PRIMARY KEY (event_id, channel)) WITHOUT ROWID"
-)
-_INSERT = "INSERT INTO deliveries VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 log = structlog.get_logger(__name__)
 
 
@@ -87,7 +83,8 @@ class Notifier:
 
     def start(self) -> None:
         """Read what was delivered before, send receipts left unpublished, then listen."""
-        self._journal.execute(_prepare).result()
+        now = self._clock.now()
+        self._journal.execute(lambda connection: deliveries.prepare(connection, now)).result()
         self._sinks.open()
         self._outbox.start(fresh_broker=self._fresh_broker)
         self._thread.start()
@@ -189,21 +186,15 @@ class Notifier:
 
     def _known(self, batch: Sequence[Due]) -> frozenset[Delivery]:
         """Which channels of these alerts have an outcome on record."""
-        marks = ", ".join("?" * len(batch))
         with self._journal.reader() as connection:
-            rows = connection.execute(
-                f"SELECT event_id, channel FROM deliveries WHERE event_id IN ({marks})",  # noqa: S608 - marks only
-                [due.alert.event_id for due in batch],
-            ).fetchall()
-        return frozenset((event_id, channel) for event_id, channel in rows)
+            return deliveries.known(connection, [due.alert.event_id for due in batch])
 
     def _record(self, batch: Sequence[Due], receipts: Sequence[DeliveryReceipt]) -> bool:
         letters = [Letter(key_of(receipt), encode_receipt(receipt)) for receipt in receipts]
         at = self._clock.now()
 
         def write(connection: sqlite3.Connection) -> None:
-            rows = [(one.event_id, one.channel, one.outcome) for one in receipts]
-            connection.executemany(_INSERT, rows)
+            deliveries.save(connection, receipts, at)
             self._outbox.write(connection, letters, at)
 
         future = self._journal.execute(write)
@@ -242,10 +233,6 @@ class Notifier:
             if state is not self._state:
                 self._state, self._since = state, self._clock.now()
             self._error = error
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute(_TABLE)
 
 
 def _told(due: Due, outcomes: list[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from consumers.wire import Encoded
 
 MOST_IN_FLIGHT = 1_000
 FRESH_BROKER = timedelta(minutes=10)  # a broker without memory is told again what is younger
-KEPT = timedelta(days=7)  # published letters, for whoever looks into what was sent
+NAME = "outbox"
 BACKOFF_S = (0.5, 10.0)
 MARK_S = 0.2
 _TABLE = """
@@ -42,9 +42,9 @@ _DUE = (
     " WHERE topic = ? AND (published = 0 OR written_at >= ?) ORDER BY seq"
 )
 _MARK = "UPDATE outbox SET published = 1 WHERE topic = ? AND key = ?"
-_FORGET = (  # looks at the hundred oldest rows only, whatever the size of the table
+_FORGET = (  # by age through the numbers, which grow with it: no other index is needed
     "DELETE FROM outbox WHERE seq IN (SELECT seq FROM"
-    " (SELECT seq, published, written_at FROM outbox ORDER BY seq LIMIT 100)"
+    " (SELECT seq, published, written_at FROM outbox ORDER BY seq LIMIT ?)"
     " WHERE published = 1 AND written_at < ?)"
 )
 log = structlog.get_logger(__name__)
@@ -207,8 +207,7 @@ class Outbox:
         if not keys:
             return
         rows = [(self._topic, key) for key in keys]
-        horizon = (self._clock.now() - KEPT).timestamp()
-        future = self._journal.execute(lambda connection: _mark(connection, rows, horizon))
+        future = self._journal.execute(lambda connection: _mark(connection, rows))
         if wait:
             future.exception(timeout=2.0)
 
@@ -220,6 +219,10 @@ def _due(connection: sqlite3.Connection, topic: str, since: float) -> list[Lette
     return [Letter(key, Encoded(data, orjson.loads(attributes))) for key, data, attributes in rows]
 
 
-def _mark(connection: sqlite3.Connection, rows: list[tuple[str, str]], horizon: float) -> None:
+def _mark(connection: sqlite3.Connection, rows: list[tuple[str, str]]) -> None:
     connection.executemany(_MARK, rows)
-    connection.execute(_FORGET, (horizon,))
+
+
+def forget(connection: sqlite3.Connection, horizon: datetime, chunk: int) -> int:
+    """Of the oldest `chunk` letters delete the published ones from before `horizon`; how many."""
+    return connection.execute(_FORGET, (chunk, horizon.timestamp())).rowcount

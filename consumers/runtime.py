@@ -17,7 +17,7 @@ from consumers.journal import Journal
 from consumers.monitoring import BacklogSource
 from consumers.picture import NOTHING_PUBLISHED, Picture, Published
 from consumers.pubsub import Publisher, PubSub
-from consumers.remembering import rules
+from consumers.remembering import room_rules
 from consumers.scorer import Scorer
 from consumers.settings import Settings
 from consumers.state import state_of
@@ -71,7 +71,7 @@ class Runtime:
         self.journal = Journal(
             settings.data_dir / "control-room.db",
             self.clock,
-            rules=rules(settings),
+            rules=room_rules(settings),
         )
         self.audit = AuditTrail(self.journal, self.clock)
         self.intake = Intake(

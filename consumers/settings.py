@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     price_history_hours: float = Field(24, ge=0.1, le=8760, alias="FUSION_PRICE_HISTORY_HOURS")
     price_history_days: float = Field(30, ge=0.01, le=3650, alias="FUSION_PRICE_HISTORY_DAYS")
     event_history_days: float = Field(400, ge=1, le=36500, alias="FUSION_EVENT_HISTORY_DAYS")
+    delivery_history_days: float = Field(60, ge=15, le=36500, alias="FUSION_DELIVERY_HISTORY_DAYS")
     journal_max_mb: int = Field(4096, ge=16, le=1_048_576, alias="FUSION_JOURNAL_MAX_MB")
 
     market: Literal["calm", "crash"] = Field("calm", alias="FUSION_MARKET")

@@ -15,7 +15,7 @@ from consumers.oracle import NAME as ORACLE
 from consumers.oracle import Oracle
 from consumers.picture import Published
 from consumers.pubsub import PubSub
-from consumers.remembering import rules
+from consumers.remembering import platform_rules
 from consumers.risk_engine import RiskEngine
 from consumers.settings import Settings
 from consumers.settled import ASSET
@@ -65,7 +65,7 @@ class Platform:
         self._names = tuple(name for name in WORKERS if name in workers)
         self._fresh_broker = fresh_broker
         self._resume = resume
-        self._journal = Journal(settings.data_dir / JOURNAL, clock, rules=rules(settings))
+        self._journal = Journal(settings.data_dir / JOURNAL, clock, rules=platform_rules(settings))
         self._pubsub = PubSub(settings.project, settings.emulator_host, clock, traced=settings.otel)
         self._publisher = self._pubsub.publisher()
         self._started: list[Worker] = []

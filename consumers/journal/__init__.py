@@ -1,7 +1,7 @@
 """The durable journal: nothing is acknowledged before it is on disk, nothing is counted twice."""
 
 from consumers.journal.journal import Journal
-from consumers.journal.retention import Rules, Thinning
+from consumers.journal.retention import OwnTable, Rules, Thinning
 from consumers.journal.values import Entry, JournalStatus, Quarantined
 
-__all__ = ["Entry", "Journal", "JournalStatus", "Quarantined", "Rules", "Thinning"]
+__all__ = ["Entry", "Journal", "JournalStatus", "OwnTable", "Quarantined", "Rules", "Thinning"]

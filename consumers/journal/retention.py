@@ -37,18 +37,35 @@ class Thinning:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnTable:
+    """A worker's own table in the file.
+
+    `keep`: how long its rows are kept; beyond the file's size it may go on to forget those older
+    than `least`, but never others, for they protect against doing something twice. `forget`:
+    deletes at most so many of the oldest rows from before a moment, and answers how many.
+    """
+
+    name: str
+    keep: timedelta
+    least: timedelta
+    forget: Callable[[sqlite3.Connection, datetime, int], int]
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What a journal may forget.
 
     `keep`: how long a topic's entries are kept; topics not named are kept for ever. `thin`: which
     topics are thinned on the way there. `most_bytes`: of the file in use; beyond it the oldest
-    entries of the first topic in `may_go` go, then of the next; other topics keep theirs.
+    entries of the first topic in `may_go` go, then of the next; other topics keep theirs. `own`:
+    the workers' own tables, which go last.
     """
 
     keep: Mapping[str, timedelta] = field(default_factory=dict)
     thin: Mapping[str, Thinning] = field(default_factory=dict)
     most_bytes: int | None = None
     may_go: tuple[str, ...] = ()
+    own: tuple[OwnTable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +92,9 @@ class Retention:
         self._next: dict[tuple[Reason, str], float] = {}
         for topic in rules.keep:
             self._next[Reason.AGE, topic] = now
+        self._own = {table.name: table for table in rules.own}
+        for name in self._own:
+            self._next[Reason.AGE, name] = now
         for topic in rules.thin:
             self._next[Reason.THINNED, topic] = now
         if rules.most_bytes is not None:
@@ -82,12 +102,11 @@ class Retention:
         self._thinners = {topic: Thinner(topic, each.series) for topic, each in rules.thin.items()}
 
     def due(self) -> Chore | None:
-        """A chore to be done now, if there is one."""
-        moment = self._clock.monotonic()
-        for (reason, topic), at in self._next.items():
-            if at <= moment:
-                return self._chore(reason, topic)
-        return None
+        """The chore that has waited longest, if one is to be done now."""
+        if not self._next:
+            return None
+        (reason, topic), at = min(self._next.items(), key=lambda held: held[1])
+        return self._chore(reason, topic) if at <= self._clock.monotonic() else None
 
     def done(self, chore: Chore, looked_at: int) -> None:
         """A whole chunk means that there is more; 0, after a failure too, waits."""
@@ -96,6 +115,10 @@ class Retention:
 
     def _chore(self, reason: Reason, topic: str) -> Chore:
         now = self._clock.now()
+        if reason is Reason.AGE and topic in self._own:
+            table = self._own[topic]
+            horizon = now - table.keep
+            return Chore(reason, topic, lambda db: _forgotten(db, table, horizon))
         if reason is Reason.AGE:
             horizon = now - self._rules.keep[topic]
             return Chore(reason, topic, lambda db: _aged(db, topic, horizon))
@@ -103,13 +126,15 @@ class Retention:
             horizon = now - self._rules.thin[topic].after
             thinner = self._thinners[topic]
             return Chore(reason, topic, lambda db: thinner.thin(db, horizon), thinner.settled)
-        return Chore(reason, topic, self._shrink)
+        return Chore(reason, topic, lambda db: self._shrink(db, now))
 
-    def _shrink(self, connection: sqlite3.Connection) -> tuple[int, int]:
+    def _shrink(self, connection: sqlite3.Connection, now: datetime) -> tuple[int, int]:
         most = self._rules.most_bytes
         if most is None or bytes_in_use(connection) <= most:
             return 0, 0
         deleted = shed(connection, self._rules.may_go, CHUNK)
+        for table in self._rules.own:
+            deleted = deleted or _forgotten(connection, table, now - table.least)[1]
         return CHUNK if deleted else 0, deleted
 
 
@@ -214,6 +239,15 @@ def bytes_in_use(connection: sqlite3.Connection) -> int:
         for name in ("page_count", "freelist_count", "page_size")
     )
     return (pages - free) * size
+
+
+def _forgotten(
+    connection: sqlite3.Connection, table: OwnTable, horizon: datetime
+) -> tuple[int, int]:
+    """A table that no worker made yet has nothing to forget."""
+    made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table.name,))
+    deleted = 0 if made.fetchone() is None else table.forget(connection, horizon, CHUNK)
+    return CHUNK if deleted else 0, deleted
 
 
 def _aged(connection: sqlite3.Connection, topic: str, horizon: datetime) -> tuple[int, int]:
