@@ -41,9 +41,15 @@ class Shadow:
         self._unsettled: set[int] = set()
         self._count = 0
         self._owed: dict[str, datetime] = {}
+        self._told: Mapping[str, AlertRecord] = {}  # until the first look
 
     def remember(self, told: Mapping[str, AlertRecord]) -> None:
-        """Begin where the journal left off: an account that was told has an open incident."""
+        """Begin where the journal left off: an account that was told has an open incident.
+
+        What the first look at the book confirms of it was due when it was told: an alert may come
+        before our first score or after it, and is in the ledger either way.
+        """
+        self._told = told
         open_now = {
             user: _incident(record) for user, record in told.items() if record.alert.status in BANDS
         }
@@ -59,12 +65,30 @@ class Shadow:
         before = self._evaluator.before
         self._evaluator.book = book
         found = self._evaluator.evaluate(prices, market_time, at)
+        if before is None:
+            self._confirm(found.valuation, at)
         for alert in found.alerts:
             self._owe(alert, at, baseline=before is None)
         if before is not None:
             for index in found.valuation.movers(before):
                 self._note(book.users[int(index)], before, found.valuation, at, market_time)
         return found.valuation
+
+    def _confirm(self, valuation: Valuation, now: datetime) -> None:
+        """Alerts of the last hour that our own score agrees with, as due, oldest first."""
+        told, self._told = self._told, {}
+        recent = [
+            Due(sent, record.alert, record, baseline=True)
+            for user, record in told.items()
+            if now - (sent := _sent(record)) <= WINDOW
+            and user in valuation.book.rows
+            and STATUS_ORDER[int(valuation.status[valuation.book.rows[user]])]
+            is record.alert.status
+        ]
+        for due in sorted(recent, key=lambda due: due.at)[-LEDGER:]:
+            self._count += 1
+            self._due[self._count] = due
+            self._unsettled.add(self._count)
 
     def _note(
         self, user: str, before: Valuation, after: Valuation, at: datetime, market_time: datetime
@@ -141,6 +165,11 @@ def _incident(record: AlertRecord) -> Incident:
         at,
         alert.health_score,
     )
+
+
+def _sent(record: AlertRecord) -> datetime:
+    """By the broker's clock; by ours where that one is ahead."""
+    return min(record.received.publish_time, record.received.received_at)
 
 
 def _code(status: Status) -> int:

@@ -109,11 +109,45 @@ def test_an_old_price_makes_unknown_and_nothing_is_due() -> None:
 
 def test_after_a_restart_what_was_told_is_remembered_and_not_due_again() -> None:
     record = told("2700", 0)
+    store = AlertStore(Versions())
+    store.apply(record.alert, record.received)
     shadow = Shadow(BOOK, GRACE)
     shadow.remember({"ann": record})
     shadow.see(BOOK, prices("2700"), at(5), at(5))
-    store = AlertStore(Versions())
-    assert shadow.ledger(store.get, {}, at(5)) == ()
+    (due,) = shadow.ledger(store.get, {"ann": record}, at(5))
+    assert (due.record, due.at) == (record, at(0))
+    shadow.see(BOOK, prices("2699"), at(6), at(6))
+    assert len(shadow.ledger(store.get, {"ann": record}, at(6))) == 1
+    assert shadow.ledger(store.get, {"ann": record}, at(3601)) == ()
+
+
+def test_an_alert_is_in_the_ledger_whether_it_came_before_the_first_look_or_after() -> None:
+    record, ledgers = told("2700", 0), []
+    for before in (True, False):
+        store, shadow = AlertStore(Versions()), Shadow(BOOK, GRACE)
+        if before:
+            store.apply(record.alert, record.received)
+        shadow.remember(store.snapshot().told)
+        shadow.see(BOOK, prices("2700"), at(1), at(0))
+        if not before:
+            store.apply(record.alert, record.received)
+        ledgers.append(shadow.ledger(store.get, store.snapshot().told, at(2)))
+    early, late = ([(due.alert.event_id, due.record) for due in ledger] for ledger in ledgers)
+    assert early == late == [(record.alert.event_id, record)]
+
+
+def test_what_was_told_an_hour_before_the_first_look_or_of_another_band_is_not_in_the_ledger() -> (
+    None
+):
+    store, shadow = AlertStore(Versions()), Shadow(BOOK, GRACE)
+    shadow.remember({"ann": told("2700", 0)})
+    shadow.see(BOOK, prices("2700"), at(3_601), at(3_601))
+    assert shadow.ledger(store.get, {}, at(3_601)) == ()
+    graver = Shadow(BOOK, GRACE)
+    graver.remember({"ann": told("2700", 0)})
+    graver.see(BOOK, prices("2400"), at(5), at(5))
+    (due,) = graver.ledger(store.get, {}, at(5))
+    assert (due.alert.status, due.record) == (Status.MARGIN_CALL, None)
 
 
 def test_the_ledger_finds_the_alert_that_came_for_what_was_due() -> None:
