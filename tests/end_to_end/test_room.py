@@ -47,6 +47,9 @@ def test_every_account_in_a_band_is_told_and_every_alert_has_its_receipts(runnin
     assert 60 <= counts["WARNING"] <= 140
     assert counts["LIQUIDATION"] >= 5
     eventually(lambda: running.state()["verdict"]["code"] == "well", 20, 0.3)
+    # whichever was quicker, the risk engine or our own first score
+    state = running.state()
+    assert state["scores"]["due"] >= state["alerts"]["open_incidents"] > 0
 
 
 def test_prices_change_on_the_page_without_a_reload_and_nothing_leaves_loopback(
