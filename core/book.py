@@ -21,7 +21,7 @@ from core.margin import Assessment, assess
 from core.policy import Policy, Status
 from core.portfolio import TEST_PREFIX, Portfolio, PriceSnapshot, Side
 from core.position_table import ChangedPortfolios, PositionTable, TablePortfolios
-from core.settling import Delta, known, overdrawn, settle
+from core.settling import Delta, overdrawn, settle, unseen
 from core.valuation import Valuation
 
 __all__ = ("STATUS_ORDER", "Book", "Valuation")
@@ -37,8 +37,8 @@ _Map = Callable[[Callable[[_Span], list[Indices]], Iterable[_Span]], Iterable[li
 class Book:
     """Accounts in the order they were given; row i of every column belongs to `users[i]`.
 
-    `overdrawn` are the rows with a negative net amount after settlement, `settled` how many
-    deltas are in the amounts.
+    `overdrawn` are the rows with a negative net amount after settlement, `settled` the keys of the
+    deltas that are in the amounts.
     """
 
     users: tuple[str, ...]
@@ -50,7 +50,7 @@ class Book:
     debtless: Indices
     rows: Mapping[str, int]
     overdrawn: Indices
-    settled: int
+    settled: frozenset[str]
 
     @classmethod
     def from_portfolios(cls, portfolios: Iterable[Portfolio], policy: Policy) -> "Book":
@@ -108,7 +108,7 @@ class Book:
             debtless=debtless,
             rows=MappingProxyType(rows),
             overdrawn=none,
-            settled=0,
+            settled=frozenset(),
         )
 
     def __len__(self) -> int:
@@ -145,10 +145,10 @@ class Book:
     def settle(self, deltas: Iterable[Delta]) -> "Book":
         """The book after these deltas of collateral, in whatever order; this one stays as it is.
 
-        A key that is given twice counts once; which keys an earlier call settled is for the caller
-        to know. A delta of an account that is not in the book changes nothing and does not count.
+        A delta whose key is settled changes nothing, nor does one of an account that is not in the
+        book; the latter does not count as settled.
         """
-        fresh = known(deltas, self.rows)
+        fresh = unseen(deltas, self.settled, self.rows)
         if not fresh:
             return self
         changed = settle(fresh.values(), self.portfolios, self.rows)
@@ -171,8 +171,12 @@ class Book:
             collateral=collateral.replaced(rows, *positions, len(assets)),
             borrow=borrow,
             overdrawn=negative,
-            settled=self.settled + len(fresh),
+            settled=self.settled | fresh.keys(),
         )
+
+    def sealed(self) -> "Book":
+        """The same positions without the keys of what settled: whoever settles on knows them."""
+        return replace(self, settled=frozenset())
 
     def revalue(self, prices: PriceSnapshot, run: _Map = map, lanes: int = 1) -> Valuation:
         """Every account's C, B, score and status on one price snapshot.

@@ -35,13 +35,15 @@ class Delta:
         object.__setattr__(self, "amount", decimal_of(self.amount, "amount"))
 
 
-def known(deltas: Iterable[Delta], rows: Mapping[str, int]) -> Mapping[str, Delta]:
-    """Of accounts that the book has, by key: given twice is one."""
-    found: dict[str, Delta] = {}
+def unseen(
+    deltas: Iterable[Delta], settled: frozenset[str], rows: Mapping[str, int]
+) -> Mapping[str, Delta]:
+    """What is new, by key: not settled before, and of an account that the book has."""
+    fresh: dict[str, Delta] = {}
     for delta in deltas:
-        if delta.user_id in rows:
-            found.setdefault(delta.key, delta)
-    return found
+        if delta.key not in settled and delta.user_id in rows:
+            fresh.setdefault(delta.key, delta)
+    return fresh
 
 
 def settle(

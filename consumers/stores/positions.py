@@ -51,6 +51,7 @@ class PositionStore:
         self._book = book
         self._waiting: list[Delta] = []
         self._keys: OrderedDict[str, None] = OrderedDict()  # in the order of their coming
+        self._count = 0
         self._before = 0
         self._elsewhere = 0
         self._last_at: datetime | None = None
@@ -97,7 +98,7 @@ class PositionStore:
                 self._version,
                 book,
                 self.as_of,
-                book.settled,
+                self._count,
                 self._before,
                 self._elsewhere,
                 self._last_at,
@@ -105,6 +106,7 @@ class PositionStore:
 
     def _settled(self) -> Book:
         if self._waiting:
-            self._book = self._book.settle(self._waiting)
+            self._book = self._book.settle(self._waiting).sealed()
+            self._count += len(self._waiting)
             self._waiting = []
         return self._book

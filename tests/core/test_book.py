@@ -270,16 +270,19 @@ def test_settlement_is_counted_once_and_in_any_order() -> None:
         Delta("1:c:0", "nobody", "ETH", Decimal(7)),
     ]
     forth = book.settle(deltas)
-    back = book.settle([*deltas[::-1], *deltas])
+    back = book.settle(deltas[::-1]).settle(deltas)
     prices = snapshot({"ETH": 100, "BTC": 9, "USDC": 1})
     for settled in (forth, back):
         assert settled.portfolio("ann").collateral == {"ETH": Decimal("1.5")}
         assert settled.portfolio("bob").collateral == {"BTC": 1, "ETH": Decimal("0.5")}
         assert settled.revalue(prices).score == pytest.approx([50.0, 490.0])
-        assert settled.settled == 2
+        assert settled.settled == {"1:a:0", "1:b:0"}
     assert book.portfolio("ann").collateral == {"ETH": 2}
     assert book.revalue(prices).score[0] == 100.0
-    assert forth.settle(deltas[2:]) is forth
+    assert forth.settle(deltas) is forth
+    sealed = forth.sealed()
+    assert (sealed.portfolio("ann"), sealed.settled) == (forth.portfolio("ann"), frozenset())
+    assert sealed.settle(deltas[:1]).portfolio("ann").collateral == {"ETH": 1}
 
 
 def test_an_account_that_paid_more_than_it_has_is_unknown_until_the_rest_arrives() -> None:
@@ -323,9 +326,9 @@ def test_a_settled_book_is_the_loop_of_exact_assessments(
         for i, (row, asset, amount) in enumerate(moves)
         if portfolios
     ]
-    shuffled = [*deltas]
+    shuffled = [*deltas, *deltas[:3]]
     order.shuffle(shuffled)
-    one, many = book.settle([*deltas, *deltas[:3]]), book
+    one, many = book.settle(deltas), book
     for delta in shuffled:
         many = many.settle([delta])
     for settled in (one, many):
