@@ -8,6 +8,8 @@ from embedded.broker.encoding import Message
 from embedded.broker.ordering import Ordering
 from embedded.broker.redelivery import Lease, Redelivery
 
+_LOOK_S = 1.0
+
 Chosen = tuple[Message, int]  # with the number of the attempt that this will be
 
 
@@ -22,6 +24,7 @@ class Backlog:
         self.again = Redelivery()
         self.ordering = Ordering()
         self._pending: deque[Message] = deque()
+        self._looked = float("-inf")  # up to when what lapsed was looked through
         self._ordered = ordered
 
     def __len__(self) -> int:
@@ -109,9 +112,11 @@ class Backlog:
         dropped = self.ordering.drop(before)
         while self._pending and self._pending[0].published < before:
             dropped += self._pending.popleft().size
-        for lease in [each for each in self.again if each.message.published < before]:
-            self.again.acknowledge(lease.ack_id)
-            dropped += lease.message.size
+        if before >= self._looked + _LOOK_S:
+            self._looked = before
+            for lease in [each for each in self.again if each.message.published < before]:
+                self.again.acknowledge(lease.ack_id)
+                dropped += lease.message.size
         return dropped
 
     def choose(self, consumer: Consumer, room: int, byte_room: int, takers: int) -> list[Chosen]:
