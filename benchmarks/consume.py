@@ -20,7 +20,8 @@ import grpc
 
 from consumers.clock import SystemClock
 from consumers.feed import Feed
-from consumers.intake import Intake, Stores
+from consumers.filling import Stores
+from consumers.intake import AT_ONCE, Intake
 from consumers.journal import Journal
 from consumers.memory import settle
 from consumers.pubsub import PubSub
@@ -86,7 +87,8 @@ def ours(name: str, address: str, project: str, count: int, topics: list[str]) -
                 name=topic,
                 topic=topic,
                 subscription=f"{topic}.{name}",
-                handle=intake.handle,
+                handle=intake.handle_all,
+                together=AT_ONCE,
                 clock=clock,
                 cadence=None,
             )

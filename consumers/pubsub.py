@@ -18,7 +18,6 @@ from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
 
-from consumers.acks import Acks
 from consumers.channel import CLOUD_OPTIONS, LOCAL_OPTIONS, ChannelStatus, ConnectionWatch
 from consumers.clock import Clock, SystemClock
 from consumers.errors import (
@@ -32,8 +31,8 @@ from consumers.errors import (
 )
 from consumers.one_call import OneCall
 from consumers.publisher import Publisher, PublishResult
-from consumers.scheduler import OneThread
-from consumers.stream import Incoming, Leases, Stream
+from consumers.receiving import Receiver
+from consumers.stream import Handler, Incoming, Stream
 from consumers.subscription import SubscriptionSpec
 from consumers.wire import Encoded
 
@@ -57,6 +56,7 @@ LEASE_S = 10
 LONGEST_LEASE_S = 600
 IN_HAND_BYTES = 12 * 1024 * 1024  # what a slow reader costs; any legal message fits
 TYPES = pubsub_v1.types
+_ACKNOWLEDGE = TYPES.AcknowledgeRequest.pb()
 _TRANSPORT = pubsub_v1.SubscriberClient.get_transport_class("grpc")
 BATCHES = TYPES.BatchSettings(max_latency=0.005)
 PENDING = TYPES.PublishFlowControl(
@@ -153,14 +153,16 @@ class PubSub:
         self,
         subscription: str,
         topic: str,
-        handle: Callable[[Incoming], None],
+        handle: Handler,
         *,
         max_messages: int = 1_000,
+        together: int = 1,
     ) -> Stream:
-        """Open a stream; `handle` gets the messages one after the other, on one thread of its own.
+        """Open a stream; `handle` gets the messages in order, on one thread of its own, of those
+        that wait up to `together` at once.
 
-        `handle` must not raise: the client would nack the message and call the stream done while
-        it goes on. Errors of the broker come with the stream's end.
+        `handle` must not raise: all that it got would come again. Errors of the broker come with
+        the stream's end.
         """
 
         # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
@@ -174,49 +176,36 @@ class PubSub:
         path = self._subscription(subscription)
 
         def acknowledge(ids: Sequence[str]) -> None:
-            client.acknowledge(subscription=path, ack_ids=ids, retry=ACK_RETRY, timeout=CALL_S)
+            # Made as the serialiser wants it: the client's own wrapper takes the ids one by one.
+            request = TYPES.AcknowledgeRequest.wrap(_ACKNOWLEDGE(subscription=path, ack_ids=ids))
+            client.acknowledge(request=request, retry=ACK_RETRY, timeout=CALL_S)
 
-        def acknowledge_one(message: pubsub_v1.subscriber.message.Message) -> None:
-            message.ack()  # the client's own way, a hundred in a call, ends the message's spans
-            leases.give(1)
-
-        def acknowledge_soon(message: pubsub_v1.subscriber.message.Message) -> None:
-            acks.put(message)
-
-        leases: Leases = Leases(acknowledge_one if self._traced else acknowledge_soon)
-        acks: Acks = Acks(f"acks-{subscription}", acknowledge, leases.give)
-
-        def callback(message: pubsub_v1.subscriber.message.Message) -> None:
-            lease = leases.take(message)
-            handle(
-                Incoming(
-                    topic,
-                    message.message_id,
-                    message.data,
-                    dict(message.attributes),
-                    message.publish_time,
-                    self._clock.now(),
-                    message.delivery_attempt,
-                    lease.ack,
-                    lease.nack,
-                )
-            )
-
+        receiver = Receiver(
+            subscription,
+            topic,
+            handle,
+            acknowledge=acknowledge,
+            clock=self._clock,
+            traced=self._traced,
+            together=together,
+        )
         future = client.subscribe(
             path,
-            callback,
+            receiver.callback,
             flow_control=TYPES.FlowControl(
                 max_messages=max_messages,
                 max_bytes=IN_HAND_BYTES,
                 max_lease_duration=LONGEST_LEASE_S,
                 max_duration_per_lease_extension=LEASE_S,
             ),
-            scheduler=OneThread(f"feed-{subscription}", acks.stop),
+            scheduler=receiver.scheduler,
             await_callbacks_on_shutdown=True,
         )
         future.add_done_callback(lambda _: client.close())
         return Stream(
-            future, leases, lambda error: self._translated(error, "subscription", subscription)
+            future,
+            receiver.leases,
+            lambda error: self._translated(error, "subscription", subscription),
         )
 
     def ensure_topic(self, name: str, retention: timedelta | None = None) -> bool:

@@ -2,6 +2,17 @@
 
 from consumers.journal.journal import Journal
 from consumers.journal.retention import Rules, Thinning
-from consumers.journal.values import Entry, JournalStatus, Quarantined
+from consumers.journal.values import Entry, JournalStatus, Quarantined, Row, row
+from consumers.journal.work import Kept
 
-__all__ = ["Entry", "Journal", "JournalStatus", "Quarantined", "Rules", "Thinning"]
+__all__ = [
+    "Entry",
+    "Journal",
+    "JournalStatus",
+    "Kept",
+    "Quarantined",
+    "Row",
+    "Rules",
+    "Thinning",
+    "row",
+]

@@ -23,6 +23,7 @@ from consumers.journal.values import JournalStatus
 from consumers.journal.work import (
     Append,
     Execute,
+    Kept,
     Outcome,
     Quarantine,
     Work,
@@ -121,7 +122,7 @@ class Writer:
         last = 0
         while True:
             batch = self._inbox.take(BATCH, IDLE_S, LINGER_S if last >= BUSY_BATCH else 0.0)
-            last = len(batch)
+            last = sum(map(len, batch))
             if batch:
                 self._commit(connection, batch)
             elif self._inbox.closed:
@@ -134,7 +135,7 @@ class Writer:
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[Work]) -> None:
         """Commit a batch however long it takes; only a stop ends the attempts."""
         with self._lock:
-            self._in_hand = len(batch)
+            self._in_hand = sum(map(len, batch))
         pause = FIRST_PAUSE_S
         while True:
             begun = time.perf_counter()
@@ -163,10 +164,22 @@ class Writer:
             for item in batch:
                 self._commit(connection, [item])
             return
+        if isinstance(batch[0], Append) and len(batch[0]) > 1:
+            self._one_by_one(connection, batch[0])
+            return
         log.error("journal_refused", error=str(error))
         give_up(batch[0], error)
         with self._lock:
             self._in_hand = 0
+
+    def _one_by_one(self, connection: sqlite3.Connection, item: Append) -> None:
+        """Keep of an item's events all that can be written."""
+        kept: list[Kept] = []
+        for row in item.rows:
+            told: list[Sequence[Kept]] = []
+            self._commit(connection, [Append([row], told.append)])
+            kept += told[0] if told else [None]
+        settle(item, kept)
 
     def _abandon(self, batch: Sequence[Work]) -> None:
         """The file cannot be written and we are stopping: none of what waits will be."""
@@ -177,18 +190,22 @@ class Writer:
             self._in_hand = 0
 
     def _count(self, batch: Sequence[Work], outcomes: Sequence[Outcome], seconds: float) -> None:
-        kinds = [type(item) for item in batch]
-        inserted = sum(o for o, kind in zip(outcomes, kinds, strict=True) if kind is Append)
-        quarantined = sum(o for o, kind in zip(outcomes, kinds, strict=True) if kind is Quarantine)
+        appended = inserted = quarantined = 0
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(item, Append):
+                appended += len(item)
+                inserted += sum(outcome)
+            elif isinstance(item, Quarantine):
+                quarantined += outcome
         with self._lock:
             self._in_hand = 0
             self._committed += inserted
-            self._duplicates += kinds.count(Append) - inserted
+            self._duplicates += appended - inserted
             self._quarantined += quarantined
             self._last_commit_at = self._clock.now()
             self._error = None
             self._commit_seconds.add(seconds)
-            self._batch_sizes.add(len(batch))
+            self._batch_sizes.add(sum(map(len, batch)))
 
     def _failing(self, error: Exception) -> None:
         with self._lock:

@@ -9,9 +9,9 @@ from consumers.wire import PriceTick
 ROUNDS = 512
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Told:
-    """What one message said about the market's time; the greatest `order` counts."""
+    """What one message said about the market's time; the greatest `order` counts. Never changed."""
 
     order: tuple[object, ...]
     published: datetime
@@ -29,10 +29,17 @@ class MarketClock:
         self._foreign: _Told | None = None
         self.market = Market()
 
-    def hear(self, tick: PriceTick, number: int | None, received: Received) -> None:
-        """Take in what a message says about the time."""
+    def hear(
+        self,
+        tick: PriceTick,
+        number: int | None,
+        replayed: datetime | None,
+        received: Received,
+    ) -> None:
+        """Take in what a message says about the time, of which round it is and `replayed` from
+        when.
+        """
         seen = received.received_at
-        replayed = tick.replayed_from
         if number is None:
             order: tuple[object, ...] = (tick.timestamp, seen)
             if self._foreign is not None and order <= self._foreign.order:

@@ -1,8 +1,8 @@
 """The ring of recent messages, and how long each took to reach us."""
 
 import threading
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -47,21 +47,40 @@ class MessageRing:
 
         `acked_at`: when it was acknowledged.
         """
-        received = message.received
-        lag = received.transit.total_seconds()
-        measured = new and not self._waited(received)
-        kind = REFUSED if message.refused is not None else JOURNALLED if new else REPEATED
+        self.add_all(message.topic, ((message, new),), acked_at)
+
+    def add_all(
+        self,
+        topic: str,
+        messages: Collection[tuple[Message, bool]],
+        acked_at: datetime | None = None,
+    ) -> None:
+        """Remember several of one topic, oldest first, with whether each was new."""
         with self._lock:
-            topic = self._topics.get(message.topic)
-            if topic is None:
-                topic = self._topics[message.topic] = _Topic()
-            topic.recent.appendleft(message)
-            topic.counts[kind] += 1
-            if measured:
-                topic.transits.append((received.received_at, lag * 1000))
-                topic.lags.add(lag)
+            held = self._topics.get(topic)
+            if held is None:
+                held = self._topics[topic] = _Topic()
+            held.recent.extendleft([message for message, _ in messages])
+            measured = []
+            for message, new in messages:
+                if message.refused is not None:
+                    held.counts[REFUSED] += 1
+                elif new:
+                    held.counts[JOURNALLED] += 1
+                else:
+                    held.counts[REPEATED] += 1
+                if new and not self._waited(message.received):
+                    measured.append(message.received)
+            lags = [received.transit.total_seconds() for received in measured]
+            held.lags.add_all(lags)
+            held.transits.extend(
+                (received.received_at, lag * 1000)
+                for received, lag in zip(measured, lags, strict=True)
+            )
             if acked_at is not None:
-                topic.acks.add((acked_at - received.received_at).total_seconds())
+                came = Counter(message.received.received_at for message, _ in messages)
+                for received_at, count in came.items():
+                    held.acks.add((acked_at - received_at).total_seconds(), count)
 
     def _waited(self, received: Received) -> bool:
         """Whether it lay there before we began; only then, or a clock that is off would hide."""

@@ -15,9 +15,9 @@ from core.policy import Policy, Status
 from core.staleness import Freshness, Limits, limits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
-    """How a message reached us: the broker's id and time, and our own."""
+    """How a message reached us: the broker's id and time, and our own. Never changed."""
 
     message_id: str
     publish_time: datetime
@@ -43,9 +43,9 @@ StaleAfter = Callable[[str], timedelta | None]
 """From which age on a policy calls an asset's price stale; None: three times its cadence."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AssetPrice:
-    """The live price of one asset.
+    """The live price of one asset. Never changed.
 
     `as_of` is when it held: the producer's timestamp, or in a replay the original time.
     `cadence` is the expected gap to the next one, on the same clock as `as_of`. `stale_after` is
@@ -83,9 +83,12 @@ def supersedes(new: AssetPrice, old: AssetPrice) -> bool:
     return (new.timestamp, new.price, new.source) > (old.timestamp, old.price, old.source)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Market:
-    """Which clock the market runs on. Live: wall time. Replay: `as_of` of the newest round."""
+    """Which clock the market runs on. Live: wall time. Replay: `as_of` of the newest round.
+
+    Never changed.
+    """
 
     replay: bool = False
     speed: float = 1.0  # market seconds per wall second
@@ -374,9 +377,9 @@ class BacklogsSnapshot:
     error_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
-    """One line of the ring of recent messages."""
+    """One line of the ring of recent messages. Never changed."""
 
     topic: str
     received: Received
