@@ -122,7 +122,8 @@ class Leased(Incoming):
         self.topic = topic
         self.message_id = message.message_id
         self.data = message.data
-        self.attributes = dict(message.attributes)
+        attributes = message.attributes
+        self.attributes = {name: attributes[name] for name in attributes}  # quicker than dict()
         self.publish_time = message.publish_time
         self.received_at = at
         self.delivery_attempt = message.delivery_attempt

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heappop, heappush
 
 from consumers.stores.values import Market, Received
 from consumers.wire import PriceTick
@@ -73,6 +74,7 @@ class RoundCount:
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
+        self._order: list[int] = []  # a heap of the rounds in `_seen`
         self._floor = -1
         self.complete = 0
 
@@ -80,9 +82,12 @@ class RoundCount:
         """One message of a round of `size` messages came."""
         if number <= self._floor:
             return
-        count = self._seen[number] = self._seen.get(number, 0) + 1
+        count = self._seen.get(number, 0) + 1
+        self._seen[number] = count
         if count == size:
             self.complete += 1
-        if len(self._seen) > ROUNDS:
-            self._floor = min(self._seen)
-            del self._seen[self._floor]
+        if count == 1:
+            heappush(self._order, number)
+            if len(self._order) > ROUNDS:
+                self._floor = heappop(self._order)
+                del self._seen[self._floor]
