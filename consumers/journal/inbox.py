@@ -45,16 +45,16 @@ class Inbox(Generic[T]):
                 self._filled.notify()
             return True
 
-    def take(self, most: int, timeout: float, linger: float) -> list[T]:
+    def take(self, most: int, timeout: float, linger: float, enough: int | None = None) -> list[T]:
         """Items, oldest first, until they reach a size of `most`; empty after `timeout` seconds
         without any.
 
-        Once there is one, waits `linger` seconds more for the batch to fill.
+        Once there is one, waits `linger` seconds more for a size of `enough` (`most` unless given).
         """
         with self._lock:
             self._await(1, timeout)
             if linger and self._items:
-                self._await(most, linger)
+                self._await(most if enough is None else enough, linger)
             batch: list[T] = []
             taken = 0
             while self._items and taken < most:

@@ -37,8 +37,9 @@ from consumers.tally import Tally
 log = structlog.get_logger(__name__)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)  # of a commit
-SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # of a batch
-BATCH = 500
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)  # of a batch
+BATCH = 2_000  # in one commit, whose time on the disk hardly depends on it
+ENOUGH = 500  # to commit at once instead of waiting for more
 LINGER_S = 0.01
 BUSY_BATCH = 4  # from this many in the last batch on, it pays to wait for more
 IDLE_S = 0.5
@@ -121,7 +122,8 @@ class Writer:
     def _run(self, connection: sqlite3.Connection) -> None:
         last = 0
         while True:
-            batch = self._inbox.take(BATCH, IDLE_S, LINGER_S if last >= BUSY_BATCH else 0.0)
+            linger = LINGER_S if last >= BUSY_BATCH else 0.0
+            batch = self._inbox.take(BATCH, IDLE_S, linger, ENOUGH)
             last = sum(map(len, batch))
             if batch:
                 self._commit(connection, batch)

@@ -495,6 +495,9 @@ def test_an_inbox_hands_out_batches_and_lingers_for_them_to_fill() -> None:
     assert inbox.take(5, 0.0, 5.0) == ["5", "6", "7", "8", "9"]
     late.join()
     assert inbox.take(5, 0.01, 0.0) == []
+    for n in range(5):
+        inbox.put(str(n))
+    assert len(inbox.take(50, 0.0, 60.0, enough=5)) == 5  # no need to wait for more
 
 
 def test_an_inbox_counts_what_is_in_its_items() -> None:
