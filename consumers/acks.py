@@ -41,14 +41,14 @@ class Acks:
     ) -> None:
         self._send = send
         self._sent = sent
-        self._done: SimpleQueue[Ackable | None] = SimpleQueue()
+        self._done: SimpleQueue[Sequence[Ackable] | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, message: Ackable) -> None:
-        """Acknowledge it soon."""
-        self._done.put(message)
+    def put(self, messages: Sequence[Ackable]) -> None:
+        """Acknowledge them soon."""
+        self._done.put(messages)
 
     def stop(self) -> None:
         """Send what is there, waiting no more than a moment for it; then end."""
@@ -57,19 +57,27 @@ class Acks:
         self._thread.join(STOP_S)
 
     def _run(self) -> None:
+        waiting: list[Ackable] = []
         going = True
-        while going:
-            batch = [self._done.get()]
-            self._stopping.wait(LINGER_S)
-            try:
-                while len(batch) < MOST and batch[-1] is not None:
-                    batch.append(self._done.get_nowait())
-            except Empty:
-                pass
-            messages = [message for message in batch if message is not None]
-            going = len(messages) == len(batch)
-            if messages:
-                self._acknowledge(messages)
+        while going or waiting:
+            going = going and self._gather(waiting)
+            if waiting:
+                self._acknowledge(waiting[:MOST])
+                del waiting[:MOST]
+
+    def _gather(self, waiting: list[Ackable]) -> bool:
+        """Add what there is until a call is full, waiting for the first; whether to go on."""
+        try:
+            while len(waiting) < MOST:
+                more = self._done.get_nowait() if waiting else self._done.get()
+                if more is None:
+                    return False
+                if not waiting:
+                    self._stopping.wait(LINGER_S)
+                waiting += more
+        except Empty:
+            pass
+        return True
 
     def _acknowledge(self, messages: Sequence[Ackable]) -> None:
         try:

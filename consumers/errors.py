@@ -6,6 +6,7 @@ ConsumersError
 ├── PubSubError                 anything Pub/Sub answered, or failed to answer
 │   ├── BrokerUnreachableError  nobody answers at the address, or not in time: retry
 │   ├── NotFoundError           the topic or subscription does not exist
+│   ├── ExistsError             what should be created is there already
 │   ├── DeniedError             known to the broker, but this identity may not
 │   ├── CredentialsError        no usable identity at all
 │   ├── QuotaError              too much was asked for the moment: retry later
@@ -42,6 +43,15 @@ class NotFoundError(PubSubError):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"{kind} {name} does not exist")
+        self.kind = kind
+        self.name = name
+
+
+class ExistsError(PubSubError):
+    """There is a `kind` called `name` already."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name} exists already")
         self.kind = kind
         self.name = name
 

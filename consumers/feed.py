@@ -7,7 +7,7 @@ the silence lasts, when the channel was lost or the broker ended the stream, and
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -17,12 +17,12 @@ from consumers.channel import ChannelStatus
 from consumers.clock import Clock
 from consumers.errors import NotFoundError, PubSubError
 from consumers.feed_status import FeedRecord, FeedState, FeedStatus
-from consumers.stream import Incoming, Stream
+from consumers.stream import Handler, Incoming, Stream, each
 from consumers.subscription import SubscriptionSpec
 from consumers.trace import WORKED_ON
 from consumers.watchdog import Watchdog
 
-__all__ = ["Feed", "FeedState", "FeedStatus", "Incoming"]
+__all__ = ["Feed", "FeedState", "FeedStatus", "Incoming", "each"]
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +44,10 @@ class Broker(Protocol):
         self,
         subscription: str,
         topic: str,
-        handle: Callable[[Incoming], None],
+        handle: Handler,
         *,
         max_messages: int = 1_000,
+        together: int = 1,
     ) -> Stream:
         """Open a stream."""
 
@@ -61,9 +62,11 @@ class Broker(Protocol):
 
 
 class Feed:
-    """Hands every message of a subscription to `handle`, one after the other, in one thread.
+    """Hands every message of a subscription to `handle`, in order, in one thread.
 
-    `handle` acks or nacks each message, later if it likes; if it raises, the message is nacked.
+    `handle` gets up to `together` at once (`each` makes one of a function for single messages). It
+    acks or nacks each, later if it likes; if it raises, it gets them once more, one by one, and
+    those over which it raises again are nacked.
     `cadence`: how often messages are expected, None if they come when they come. `recreate`: the
     feed's own ephemeral subscription, created when it does not exist; a production subscription is
     never created silently, for that would hide a loss. `delete`: it goes when the feed is stopped.
@@ -78,12 +81,13 @@ class Feed:
         name: str,
         topic: str,
         subscription: str,
-        handle: Callable[[Incoming], None],
+        handle: Handler,
         clock: Clock,
         cadence: timedelta | None,
         recreate: SubscriptionSpec | None = None,
         delete: bool = False,
         max_messages: int = MAX_MESSAGES,
+        together: int = 1,
     ) -> None:
         self._pubsub = pubsub
         self._name = name
@@ -94,6 +98,7 @@ class Feed:
         self._recreate = recreate
         self._delete = delete and recreate is not None
         self._max_messages = max_messages
+        self._together = together
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"feed-{name}", daemon=True)
@@ -117,18 +122,28 @@ class Feed:
         stream = self._stream
         return self._record.status(0 if stream is None else stream.outstanding)
 
-    def _receive(self, incoming: Incoming) -> None:
+    def _receive(self, batch: Sequence[Incoming]) -> None:
         """On the stream's one callback thread; everything below runs on the supervisor's."""
-        self._record.received(incoming.received_at)
-        WORKED_ON.set(incoming)
-        try:
-            self._handle(incoming)
-        except Exception as error:  # it must not reach the client, who would call the stream done
-            log.exception("feed_handler_failed", feed=self._name, message_id=incoming.message_id)
-            self._record.faulted(error)
-            self._stop.wait(FAULT_PAUSE_S)
-            incoming.nack()
+        self._record.received(batch[-1].received_at, len(batch))
+        alone = len(batch) == 1
+        if not self._handled(batch, last=alone) and not alone:
+            for incoming in batch:  # one of them may have spoilt it for all
+                self._handled((incoming,), last=True)
         WORKED_ON.set(None)
+
+    def _handled(self, batch: Sequence[Incoming], *, last: bool) -> bool:
+        """Whether the handler took it; if it was the last time, what it did not take goes back."""
+        try:
+            self._handle(batch)
+        except Exception as error:  # it must not reach the client, who would call the stream done
+            if last:
+                WORKED_ON.set(batch[0])
+                log.exception("feed_handler_failed", feed=self._name)
+                self._record.faulted(error)
+                self._stop.wait(FAULT_PAUSE_S)
+                batch[0].nack()
+            return False
+        return True
 
     def _run(self) -> None:
         failures = 0
@@ -180,7 +195,11 @@ class Feed:
 
     def _live(self, reached: bool) -> Exception | None:
         stream = self._pubsub.subscribe(
-            self._subscription, self._topic, self._receive, max_messages=self._max_messages
+            self._subscription,
+            self._topic,
+            self._receive,
+            max_messages=self._max_messages,
+            together=self._together,
         )
         self._stream = stream
         self._record.opened()

@@ -75,10 +75,10 @@ class FeedRecord:
         """When the last one came, in monotonic seconds; before the first, when this was made."""
         return self._heard
 
-    def received(self, at: datetime) -> None:
-        """One message came: whatever was, the feed lives."""
+    def received(self, at: datetime, count: int = 1) -> None:
+        """So many messages came: whatever was, the feed lives."""
         with self._lock:
-            self._messages += 1
+            self._messages += count
             self._last_message_at = at
             self._heard = self._clock.monotonic()
             if self._state is not FeedState.LIVE:

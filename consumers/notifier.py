@@ -19,7 +19,7 @@ from consumers import deliveries
 from consumers.clock import Clock
 from consumers.delivery import CHANNELS, LAST_ATTEMPT, Due, Sinks
 from consumers.errors import JournalStoppedError
-from consumers.feed import Feed, FeedState, Incoming
+from consumers.feed import Feed, FeedState, Incoming, each
 from consumers.journal import Journal
 from consumers.outbox import Letter, Outbox
 from consumers.pubsub import Publisher, PubSub
@@ -68,7 +68,7 @@ class Notifier:
             name=NAME,
             topic=ALERTS,
             subscription=settings.alert_subscription,
-            handle=self._handle,
+            handle=each(self._handle),
             clock=clock,
             cadence=None,
         )

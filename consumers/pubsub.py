@@ -5,9 +5,8 @@ Names are short ("alerts.margin.v1"); Google's paths and exceptions stay in here
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from datetime import timedelta
 from typing import Any, Literal
 
 import google.auth
@@ -18,13 +17,14 @@ from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
 
-from consumers.acks import Acks
+from consumers.administration import CALL_S, Administration
 from consumers.channel import CLOUD_OPTIONS, LOCAL_OPTIONS, ChannelStatus, ConnectionWatch
 from consumers.clock import Clock, SystemClock
 from consumers.errors import (
     BrokerUnreachableError,
     CredentialsError,
     DeniedError,
+    ExistsError,
     InvalidRequestError,
     NotFoundError,
     PubSubError,
@@ -32,8 +32,8 @@ from consumers.errors import (
 )
 from consumers.one_call import OneCall
 from consumers.publisher import Publisher, PublishResult
-from consumers.scheduler import OneThread
-from consumers.stream import Incoming, Leases, Stream
+from consumers.receiving import Receiver
+from consumers.stream import Handler, Incoming, Stream
 from consumers.subscription import SubscriptionSpec
 from consumers.wire import Encoded
 
@@ -50,13 +50,13 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 CLOUD = "pubsub.googleapis.com"
-CALL_S = 5.0
 # A lease as short as allowed: what a killed process held comes again within 10 s. The client
 # extends the leases of what is in hand by itself.
 LEASE_S = 10
 LONGEST_LEASE_S = 600
 IN_HAND_BYTES = 12 * 1024 * 1024  # what a slow reader costs; any legal message fits
 TYPES = pubsub_v1.types
+_ACKNOWLEDGE = TYPES.AcknowledgeRequest.pb()
 _TRANSPORT = pubsub_v1.SubscriberClient.get_transport_class("grpc")
 BATCHES = TYPES.BatchSettings(max_latency=0.005)
 PENDING = TYPES.PublishFlowControl(
@@ -76,7 +76,7 @@ TRANSIENT = if_exception_type(
 ACK_RETRY = Retry(predicate=TRANSIENT, initial=0.1, maximum=1.0, timeout=10.0)
 
 
-class PubSub:
+class PubSub(Administration):
     """One project at one broker: a watched channel for calls, another for each stream.
 
     `address` "host:port" is an embedded broker or an emulator, without encryption and identity;
@@ -153,14 +153,16 @@ class PubSub:
         self,
         subscription: str,
         topic: str,
-        handle: Callable[[Incoming], None],
+        handle: Handler,
         *,
         max_messages: int = 1_000,
+        together: int = 1,
     ) -> Stream:
-        """Open a stream; `handle` gets the messages one after the other, on one thread of its own.
+        """Open a stream; `handle` gets the messages in order, on one thread of its own, of those
+        that wait up to `together` at once.
 
-        `handle` must not raise: the client would nack the message and call the stream done while
-        it goes on. Errors of the broker come with the stream's end.
+        `handle` must not raise: all that it got would come again. Errors of the broker come with
+        the stream's end.
         """
 
         # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
@@ -174,123 +176,37 @@ class PubSub:
         path = self._subscription(subscription)
 
         def acknowledge(ids: Sequence[str]) -> None:
-            client.acknowledge(subscription=path, ack_ids=ids, retry=ACK_RETRY, timeout=CALL_S)
+            # Made as the serialiser wants it: the client's own wrapper takes the ids one by one.
+            request = TYPES.AcknowledgeRequest.wrap(_ACKNOWLEDGE(subscription=path, ack_ids=ids))
+            client.acknowledge(request=request, retry=ACK_RETRY, timeout=CALL_S)
 
-        def acknowledge_one(message: pubsub_v1.subscriber.message.Message) -> None:
-            message.ack()  # the client's own way, a hundred in a call, ends the message's spans
-            leases.give(1)
-
-        def acknowledge_soon(message: pubsub_v1.subscriber.message.Message) -> None:
-            acks.put(message)
-
-        leases: Leases = Leases(acknowledge_one if self._traced else acknowledge_soon)
-        acks: Acks = Acks(f"acks-{subscription}", acknowledge, leases.give)
-
-        def callback(message: pubsub_v1.subscriber.message.Message) -> None:
-            lease = leases.take(message)
-            handle(
-                Incoming(
-                    topic,
-                    message.message_id,
-                    message.data,
-                    dict(message.attributes),
-                    message.publish_time,
-                    self._clock.now(),
-                    message.delivery_attempt,
-                    lease.ack,
-                    lease.nack,
-                )
-            )
-
+        receiver = Receiver(
+            subscription,
+            topic,
+            handle,
+            acknowledge=acknowledge,
+            clock=self._clock,
+            traced=self._traced,
+            together=together,
+        )
         future = client.subscribe(
             path,
-            callback,
+            receiver.callback,
             flow_control=TYPES.FlowControl(
                 max_messages=max_messages,
                 max_bytes=IN_HAND_BYTES,
                 max_lease_duration=LONGEST_LEASE_S,
                 max_duration_per_lease_extension=LEASE_S,
             ),
-            scheduler=OneThread(f"feed-{subscription}", acks.stop),
+            scheduler=receiver.scheduler,
             await_callbacks_on_shutdown=True,
         )
         future.add_done_callback(lambda _: client.close())
         return Stream(
-            future, leases, lambda error: self._translated(error, "subscription", subscription)
+            future,
+            receiver.leases,
+            lambda error: self._translated(error, "subscription", subscription),
         )
-
-    def ensure_topic(self, name: str, retention: timedelta | None = None) -> bool:
-        """Create the topic unless it exists, however it is set; whether it was created.
-
-        `retention`: how far back a subscription may seek in it.
-        """
-        request: dict[str, object] = {"name": self._topic(name)}
-        if retention is not None:
-            request["message_retention_duration"] = retention
-        with self._errors("topic", name):
-            try:
-                self._topics.create_topic(request=request, retry=None, timeout=CALL_S)
-            except api.AlreadyExists:
-                return False
-        return True
-
-    def ensure_subscription(self, spec: SubscriptionSpec) -> bool:
-        """Create the subscription unless it exists, however it is set; whether it was created.
-
-        NotFoundError: its topic, or the topic for its dead letters, does not exist.
-        """
-        with self._errors("topic", spec.topic):
-            try:
-                self._subscriptions.create_subscription(
-                    request=spec.request(self._project), retry=None, timeout=CALL_S
-                )
-            except api.AlreadyExists:
-                return False
-        if spec.warm_up is not None:
-            self._seek_back(spec.name, spec.warm_up)
-        return True
-
-    def _seek_back(self, name: str, by: timedelta) -> None:
-        """Begin in the past; a subscription that may not still receives what comes from now on."""
-        start = self._clock.now() - by
-        request = {"subscription": self._subscription(name), "time": start}
-        try:
-            with self._errors("subscription", name):
-                self._subscriptions.seek(request=request, retry=None, timeout=CALL_S)
-        except PubSubError as error:
-            log.warning("warm_up_failed", subscription=name, error=str(error))
-
-    def delete_subscription(self, name: str) -> None:
-        """Delete it with all that waits in it."""
-        with self._errors("subscription", name):
-            self._subscriptions.delete_subscription(
-                subscription=self._subscription(name), retry=None, timeout=CALL_S
-            )
-
-    def topics(self) -> tuple[str, ...]:
-        """Every topic of the project, sorted."""
-        request = {"project": f"projects/{self._project}"}
-        found = self._listed(self._topics.list_topics, request, "project", self._project)
-        return tuple(sorted(_short(topic.name) for topic in found))
-
-    def subscriptions(self) -> tuple[str, ...]:
-        """Every subscription of the project, sorted."""
-        request = {"project": f"projects/{self._project}"}
-        listing = self._subscriptions.list_subscriptions
-        found = self._listed(listing, request, "project", self._project)
-        return tuple(sorted(_short(subscription.name) for subscription in found))
-
-    def topic_subscriptions(self, topic: str) -> tuple[str, ...]:
-        """Who would receive what is published to the topic, sorted."""
-        request = {"topic": self._topic(topic)}
-        listing = self._topics.list_topic_subscriptions
-        return tuple(sorted(map(_short, self._listed(listing, request, "topic", topic))))
-
-    def _listed(
-        self, listing: Callable[..., Iterable[Any]], request: object, kind: str, name: str
-    ) -> list[Any]:
-        with self._errors(kind, name):
-            return list(listing(request=request, retry=None, timeout=CALL_S))
 
     def _open(self) -> grpc.Channel:
         if self._local:
@@ -306,12 +222,6 @@ class PubSub:
         client = getattr(pubsub_v1, f"{kind}Client")
         return client.get_transport_class("grpc")(channel=channel or self._channel)
 
-    def _topic(self, name: str) -> str:
-        return f"projects/{self._project}/topics/{name}"
-
-    def _subscription(self, name: str) -> str:
-        return f"projects/{self._project}/subscriptions/{name}"
-
     @contextlib.contextmanager
     def _errors(self, kind: str, name: str) -> Iterator[None]:
         """Google's exceptions end here."""
@@ -323,6 +233,8 @@ class PubSub:
     def _translated(self, error: BaseException, kind: str, name: str) -> PubSubError:
         reason = getattr(error, "message", None) or str(error)
         match error:
+            case api.AlreadyExists():
+                return ExistsError(kind, name)
             case api.NotFound():
                 return NotFoundError(kind, name)
             case api.Forbidden():
@@ -343,7 +255,3 @@ def _found_credentials() -> Any:
     except GoogleAuthError as error:
         raise CredentialsError(str(error)) from error
     return credentials
-
-
-def _short(path: str) -> str:
-    return path.rpartition("/")[2]

@@ -20,7 +20,7 @@ import structlog
 from consumers.clock import Clock
 from consumers.desk import Desk, Turn
 from consumers.errors import JournalStoppedError
-from consumers.feed import Feed, FeedState, Incoming
+from consumers.feed import Feed, FeedState, Incoming, each
 from consumers.incidents import NAME, load
 from consumers.journal import Journal
 from consumers.lanes import Lanes
@@ -67,7 +67,7 @@ class RiskEngine:
                 name="risk-engine-prices",
                 topic=PRICES,
                 subscription=settings.price_subscription,
-                handle=self._on_price,
+                handle=each(self._on_price),
                 clock=clock,
                 cadence=settings.cadence,
             ),
@@ -76,7 +76,7 @@ class RiskEngine:
                 name="risk-engine-settlements",
                 topic=SETTLEMENTS,
                 subscription=RISK_EVENTS,
-                handle=self._on_settlement,
+                handle=each(self._on_settlement),
                 clock=clock,
                 cadence=None,
             ),

@@ -12,7 +12,8 @@ from consumers.backlog_poller import BacklogPoller
 from consumers.book_source import load_positions
 from consumers.clock import Clock, SystemClock
 from consumers.feed import Feed
-from consumers.intake import Intake, Stores
+from consumers.filling import Stores
+from consumers.intake import AT_ONCE, Intake
 from consumers.journal import Journal
 from consumers.monitoring import BacklogSource
 from consumers.picture import NOTHING_PUBLISHED, Picture, Published
@@ -118,7 +119,8 @@ class Runtime:
             name=name,
             topic=topic,
             subscription=given or mine.name,
-            handle=self.intake.handle,
+            handle=self.intake.handle_all,
+            together=AT_ONCE,
             clock=self.clock,
             cadence=self.settings.cadence if topic == PRICES else None,
             recreate=None if given else mine,

@@ -1,7 +1,7 @@
-"""One thread for the callbacks of one stream, in place of the client's pool of futures.
+"""One thread for the messages of one stream, in place of the client's pool of futures.
 
 The client makes a future for every message, and hands messages and acknowledgements over through
-queues written in Python: about a third of what a message costs it. A scheduler is the part that it
+queues written in Python: about half of what a message costs it. A scheduler is the part that it
 lets its users replace: https://cloud.google.com/python/docs/reference/pubsub/latest
 """
 
@@ -10,45 +10,76 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
-Call = tuple[Callable[..., None], tuple[Any, ...]]
+import structlog
+
+log = structlog.get_logger(__name__)
+
+Callback = Callable[[Any], None]
 
 
 class OneThread:
-    """Runs callbacks one after the other, in the order in which they come.
+    """Hands over messages in the order in which they come: those that wait, up to `most` at once.
 
-    `queue` is where the client's messages say what became of them, for its dispatcher. The thread
-    begins with the first message and ends with `shutdown`, which calls `ended` last.
+    `work` gets the client's callback, which is the same for all messages of a stream, and the
+    messages. If it raises, all of them are given back. `queue` is where the client's messages say
+    what became of them, for its dispatcher. The thread begins with the first message and ends with
+    `shutdown`, which calls `ended` last.
     """
 
-    def __init__(self, name: str, ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Callback, list[Any]], None],
+        ended: Callable[[], None],
+        most: int = 1,
+    ) -> None:
+        self._work = work
         self._ended = ended
+        self._most = most
         self.queue: SimpleQueue[Any] = SimpleQueue()
-        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._waiting: SimpleQueue[Any] = SimpleQueue()
+        self._callback: Callback | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._started = False
 
-    def schedule(self, callback: Callable[..., None], *args: Any) -> None:
-        """Call it when all that was scheduled before is done. The client holds a lock meanwhile."""
-        self._calls.put((callback, args))
-        if not self._started:
-            self._started = True
+    def schedule(self, callback: Callback, message: Any) -> None:
+        """Hand it over when all that came before is done. The client holds a lock meanwhile."""
+        self._waiting.put(message)
+        if self._callback is None:
+            self._callback = callback
             self._thread.start()
 
     def shutdown(self, await_msg_callbacks: bool = False) -> list[Any]:
-        """Begin no more calls; the messages that got none, which the client gives back."""
+        """Hand over no more; the messages that were not, which the client gives back."""
         dropped: list[Any] = []
         try:
-            while (call := self._calls.get_nowait()) is not None:
-                dropped.append(call[1][0])
+            while (message := self._waiting.get_nowait()) is not None:
+                dropped.append(message)
         except Empty:
             pass
-        self._calls.put(None)
-        if await_msg_callbacks and self._started:
+        self._waiting.put(None)
+        if await_msg_callbacks and self._callback is not None:
             self._thread.join()
         self._ended()
         return dropped
 
     def _run(self) -> None:
-        while (call := self._calls.get()) is not None:
-            callback, args = call
-            callback(*args)
+        assert self._callback is not None
+        while (message := self._waiting.get()) is not None:
+            messages = [message]
+            try:
+                while len(messages) < self._most and messages[-1] is not None:
+                    messages.append(self._waiting.get_nowait())
+            except Empty:
+                pass
+            going = messages[-1] is not None
+            self._hand_over(self._callback, messages if going else messages[:-1])
+            if not going:
+                return
+
+    def _hand_over(self, callback: Callback, messages: list[Any]) -> None:
+        try:
+            self._work(callback, messages)
+        except Exception:  # the thread must live on: without it the stream would only look alive
+            log.exception("stream_messages_given_back", count=len(messages))
+            for message in messages:
+                message.nack()

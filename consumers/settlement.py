@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 
 from consumers.clock import Clock
-from consumers.feed import Feed, FeedState, Incoming
+from consumers.feed import Feed, FeedState, Incoming, each
 from consumers.journal import Journal
 from consumers.pubsub import PubSub
 from consumers.quarantine import entry_of, quarantine
@@ -26,7 +26,7 @@ class SettlementConsumer:
             name=NAME,
             topic=SETTLEMENTS,
             subscription=SETTLEMENT_EVENTS,
-            handle=self._handle,
+            handle=each(self._handle),
             clock=clock,
             cadence=None,
         )

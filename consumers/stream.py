@@ -1,14 +1,15 @@
 """One open streaming pull, and the messages that come out of it."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from consumers.errors import PubSubError
+from consumers.trace import WORKED_ON
 
 
 @dataclass(slots=True, eq=False)
@@ -25,12 +26,46 @@ class Incoming:
     publish_time: datetime
     received_at: datetime
     delivery_attempt: int | None
-    ack: Callable[[], None]
-    nack: Callable[[], None]
+    ack: Callable[[], None] = field(repr=False)
+    nack: Callable[[], None] = field(repr=False)
 
 
-class Leased(Protocol):
-    """A message that the broker waits for."""
+Handler = Callable[[Sequence[Incoming]], None]
+"""Takes messages of one stream, in the order in which they came, and settles each of them."""
+
+
+def each(handle: Callable[[Incoming], None]) -> Handler:
+    """A handler that takes one after the other; what it logs meanwhile names the message."""
+
+    def handle_all(batch: Sequence[Incoming]) -> None:
+        for incoming in batch:
+            WORKED_ON.set(incoming)
+            handle(incoming)
+        WORKED_ON.set(None)
+
+    return handle_all
+
+
+class Delivery(Protocol):
+    """A message as the client hands it over: the broker waits for an answer to it."""
+
+    message_id: str
+
+    @property
+    def data(self) -> bytes:
+        """Its body."""
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """As published."""
+
+    @property
+    def publish_time(self) -> datetime:
+        """When the broker took it."""
+
+    @property
+    def delivery_attempt(self) -> int | None:
+        """Which one this is, where they are counted."""
 
     def nack(self) -> None:
         """Give it back."""
@@ -39,11 +74,11 @@ class Leased(Protocol):
 class Leases:
     """How many messages of a stream are in hand.
 
-    `acknowledge` gets each message that is done with, and calls `give` once the broker was told.
+    `acknowledge` gets messages that are done with, and calls `give` once the broker was told.
     One thread takes, and `_taken` is its own; any may give, and `_settled` guards `_given`.
     """
 
-    def __init__(self, acknowledge: Callable[[Any], None]) -> None:
+    def __init__(self, acknowledge: Callable[[Sequence[Any]], None]) -> None:
         self.acknowledge = acknowledge
         self._lock = threading.Lock()
         self._settled = threading.Condition(self._lock)
@@ -56,10 +91,10 @@ class Leases:
         """Messages neither acked nor nacked."""
         return self._taken - self._given
 
-    def take(self, message: Leased) -> "Lease":
-        """One more is in hand."""
-        self._taken += 1
-        return Lease(message, self)
+    def take(self, topic: str, messages: Sequence[Delivery], at: datetime) -> "list[Incoming]":
+        """They are in hand from now on; all of them came at `at`."""
+        self._taken += len(messages)
+        return [Leased(topic, message, at, self) for message in messages]
 
     def give(self, count: int = 1) -> None:
         """So many less."""
@@ -75,27 +110,52 @@ class Leases:
             return self._settled.wait_for(lambda: self.open == 0, timeout)
 
 
-class Lease:
-    """One message in hand; what comes after the first ack or nack is ignored."""
+class Leased(Incoming):
+    """One message in hand; what comes after the first ack or nack is ignored.
 
-    __slots__ = ("_leases", "_message")
+    `message` is the client's, None once it is settled.
+    """
 
-    def __init__(self, message: Leased, leases: Leases) -> None:
-        self._message: Leased | None = message
-        self._leases = leases
+    __slots__ = ("leases", "message")
+
+    def __init__(self, topic: str, message: Delivery, at: datetime, leases: Leases) -> None:
+        self.topic = topic
+        self.message_id = message.message_id
+        self.data = message.data
+        attributes = message.attributes
+        self.attributes = {name: attributes[name] for name in attributes}  # quicker than dict()
+        self.publish_time = message.publish_time
+        self.received_at = at
+        self.delivery_attempt = message.delivery_attempt
+        self.message: Delivery | None = message
+        self.leases = leases
 
     def ack(self) -> None:
         """Done with it."""
-        message, self._message = self._message, None
+        message, self.message = self.message, None
         if message is not None:
-            self._leases.acknowledge(message)
+            self.leases.acknowledge((message,))
 
     def nack(self) -> None:
         """Give it back: it comes again."""
-        message, self._message = self._message, None
+        message, self.message = self.message, None
         if message is not None:
             message.nack()
-            self._leases.give()
+            self.leases.give()
+
+
+def ack_all(batch: Iterable[Incoming]) -> None:
+    """Done with all of them: handed over together, not one by one, to whoever tells the broker."""
+    done: dict[Leases, list[Delivery]] = {}
+    for incoming in batch:
+        if not isinstance(incoming, Leased):
+            incoming.ack()
+            continue
+        message, incoming.message = incoming.message, None
+        if message is not None:
+            done.setdefault(incoming.leases, []).append(message)
+    for leases, messages in done.items():
+        leases.acknowledge(messages)
 
 
 class Stream:

@@ -1,6 +1,7 @@
 """Distributions counted where things happen, cheaply, and read by whoever exports them."""
 
 from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -27,10 +28,17 @@ class Tally:
         self._counts = [0] * (len(bounds) + 1)
         self._total = 0.0
 
-    def add(self, value: float) -> None:
-        """Count one value; a bound belongs to the bucket that it ends."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._total += value
+    def add(self, value: float, times: int = 1) -> None:
+        """Count a value so many times; a bound belongs to the bucket that it ends."""
+        self._counts[bisect_left(self._bounds, value)] += times
+        self._total += value * times
+
+    def add_all(self, values: Collection[float]) -> None:
+        """Count each of them."""
+        bounds, counts = self._bounds, self._counts
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+        self._total += sum(values)
 
     def read(self) -> Distribution:
         """The counts now."""

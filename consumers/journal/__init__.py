@@ -2,6 +2,18 @@
 
 from consumers.journal.journal import Journal
 from consumers.journal.retention import OwnTable, Rules, Thinning
-from consumers.journal.values import Entry, JournalStatus, Quarantined
+from consumers.journal.values import Entry, JournalStatus, Quarantined, Row, row
+from consumers.journal.work import Kept
 
-__all__ = ["Entry", "Journal", "JournalStatus", "OwnTable", "Quarantined", "Rules", "Thinning"]
+__all__ = [
+    "Entry",
+    "Journal",
+    "JournalStatus",
+    "Kept",
+    "OwnTable",
+    "Quarantined",
+    "Row",
+    "Rules",
+    "Thinning",
+    "row",
+]

@@ -3,9 +3,10 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,8 +16,8 @@ from consumers.journal import reading
 from consumers.journal.inbox import Inbox
 from consumers.journal.retention import CHUNK, Retention, Rules, delete_oldest
 from consumers.journal.schema import open_reader
-from consumers.journal.values import Entry, JournalStatus, Quarantined, row_of
-from consumers.journal.work import Append, Execute, Quarantine, Work
+from consumers.journal.values import Entry, JournalStatus, Quarantined, Row, row_of
+from consumers.journal.work import Append, Execute, Kept, Quarantine, Work
 from consumers.journal.writer import Writer
 
 T = TypeVar("T")
@@ -58,7 +59,15 @@ class Journal:
         JournalStoppedError when nothing is taken any more. An entry that cannot be written is
         never told done, so its message comes again.
         """
-        self._put(Append(row_of(entry), done))
+        self.append_all((row_of(entry),), partial(_told_of_one, done))
+
+    def append_all(self, rows: Sequence[Row], done: Callable[[Sequence[Kept]], None]) -> None:
+        """Keep events of which the rows are made (`row`) in one commit; as `append` otherwise.
+
+        `done` gets the answer to each, in order; None: it cannot be written, so its message must
+        stay unacknowledged.
+        """
+        self._put(Append(rows, done))
 
     def quarantine(self, entry: Entry, reason: str, done: Callable[[bool], None]) -> None:
         """Keep what cannot be decoded, whole: the newest 10,000, and about 256 MB, are kept."""
@@ -131,3 +140,8 @@ class Journal:
             total += deleted
             if not deleted:
                 return total
+
+
+def _told_of_one(done: Callable[[bool], None], kept: Sequence[Kept]) -> None:
+    if kept[0] is not None:
+        done(kept[0])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, groupby
+from itertools import accumulate, chain, groupby
 from typing import Any
 
 import structlog
@@ -40,12 +40,19 @@ ENVIRONMENT = frozenset(
 )
 
 
+Kept = bool | None
+"""An event's fate: True it is new, False its key was there already, None it cannot be written."""
+
+
 @dataclass(slots=True)
 class Append:
-    """One event; `done(inserted)` after the commit."""
+    """Events; `done` gets what became of each, in order, after the commit."""
 
-    row: Row
-    done: Callable[[bool], None]
+    rows: Sequence[Row]
+    done: Callable[[Sequence[Kept]], None]
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(slots=True)
@@ -56,6 +63,9 @@ class Quarantine:
     reason: str
     done: Callable[[bool], None]
 
+    def __len__(self) -> int:
+        return 1
+
 
 @dataclass(slots=True)
 class Execute:
@@ -64,6 +74,9 @@ class Execute:
     fn: Callable[[sqlite3.Connection], Any]
     done: Callable[[Any], None] | None
     future: "Future[Any]"
+
+    def __len__(self) -> int:
+        return 1
 
 
 @dataclass(slots=True)
@@ -74,7 +87,7 @@ class Raised:
 
 
 Work = Append | Quarantine | Execute
-Outcome = Any
+Outcome = Any  # of an Append, a sequence of Kept
 
 
 def environmental(error: Exception) -> bool:
@@ -89,7 +102,7 @@ def perform(connection: sqlite3.Connection, batch: Sequence[Work]) -> list[Outco
     for kind, group in groupby(batch, type):
         items = list(group)
         if kind is Append:
-            outcomes += _append(connection, [item.row for item in items if type(item) is Append])
+            outcomes += _append_all(connection, [item for item in items if type(item) is Append])
         else:
             outcomes += [_one(connection, item) for item in items]
     return outcomes
@@ -114,6 +127,13 @@ def give_up(item: Work, error: Exception) -> None:
     """Tell who asked that it will not be done. A message stays unacknowledged and comes again."""
     if isinstance(item, Execute) and not item.future.done():
         item.future.set_exception(error)
+
+
+def _append_all(connection: sqlite3.Connection, items: Sequence[Append]) -> list[list[bool]]:
+    """The rows of all together, and the outcomes of each apart."""
+    inserted = _append(connection, [row for item in items for row in item.rows])
+    ends = list(accumulate(len(item) for item in items))
+    return [inserted[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _append(connection: sqlite3.Connection, rows: Sequence[Row]) -> list[bool]:

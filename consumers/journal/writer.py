@@ -23,6 +23,7 @@ from consumers.journal.values import JournalStatus
 from consumers.journal.work import (
     Append,
     Execute,
+    Kept,
     Outcome,
     Quarantine,
     Work,
@@ -36,8 +37,9 @@ from consumers.tally import Tally
 log = structlog.get_logger(__name__)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)  # of a commit
-SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # of a batch
-BATCH = 500
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)  # of a batch
+BATCH = 2_000  # in one commit, whose time on the disk hardly depends on it
+ENOUGH = 500  # to commit at once instead of waiting for more
 LINGER_S = 0.01
 BUSY_BATCH = 4  # from this many in the last batch on, it pays to wait for more
 IDLE_S = 0.5
@@ -120,8 +122,9 @@ class Writer:
     def _run(self, connection: sqlite3.Connection) -> None:
         last = 0
         while True:
-            batch = self._inbox.take(BATCH, IDLE_S, LINGER_S if last >= BUSY_BATCH else 0.0)
-            last = len(batch)
+            linger = LINGER_S if last >= BUSY_BATCH else 0.0
+            batch = self._inbox.take(BATCH, IDLE_S, linger, ENOUGH)
+            last = sum(map(len, batch))
             if batch:
                 self._commit(connection, batch)
             elif self._inbox.closed:
@@ -134,7 +137,7 @@ class Writer:
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[Work]) -> None:
         """Commit a batch however long it takes; only a stop ends the attempts."""
         with self._lock:
-            self._in_hand = len(batch)
+            self._in_hand = sum(map(len, batch))
         pause = FIRST_PAUSE_S
         while True:
             begun = time.perf_counter()
@@ -163,10 +166,22 @@ class Writer:
             for item in batch:
                 self._commit(connection, [item])
             return
+        if isinstance(batch[0], Append) and len(batch[0]) > 1:
+            self._one_by_one(connection, batch[0])
+            return
         log.error("journal_refused", error=str(error))
         give_up(batch[0], error)
         with self._lock:
             self._in_hand = 0
+
+    def _one_by_one(self, connection: sqlite3.Connection, item: Append) -> None:
+        """Keep of an item's events all that can be written."""
+        kept: list[Kept] = []
+        for row in item.rows:
+            told: list[Sequence[Kept]] = []
+            self._commit(connection, [Append([row], told.append)])
+            kept += told[0] if told else [None]
+        settle(item, kept)
 
     def _abandon(self, batch: Sequence[Work]) -> None:
         """The file cannot be written and we are stopping: none of what waits will be."""
@@ -177,18 +192,22 @@ class Writer:
             self._in_hand = 0
 
     def _count(self, batch: Sequence[Work], outcomes: Sequence[Outcome], seconds: float) -> None:
-        kinds = [type(item) for item in batch]
-        inserted = sum(o for o, kind in zip(outcomes, kinds, strict=True) if kind is Append)
-        quarantined = sum(o for o, kind in zip(outcomes, kinds, strict=True) if kind is Quarantine)
+        appended = inserted = quarantined = 0
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(item, Append):
+                appended += len(item)
+                inserted += sum(outcome)
+            elif isinstance(item, Quarantine):
+                quarantined += outcome
         with self._lock:
             self._in_hand = 0
             self._committed += inserted
-            self._duplicates += kinds.count(Append) - inserted
+            self._duplicates += appended - inserted
             self._quarantined += quarantined
             self._last_commit_at = self._clock.now()
             self._error = None
             self._commit_seconds.add(seconds)
-            self._batch_sizes.add(len(batch))
+            self._batch_sizes.add(sum(map(len, batch)))
 
     def _failing(self, error: Exception) -> None:
         with self._lock:

@@ -6,15 +6,19 @@ the counts of deliveries tell of repetitions.
 
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from heapq import heappop, heappush
 from types import MappingProxyType
+from typing import TypeVar
 
 from consumers.stores.base import Versions
 from consumers.stores.values import AlertRecord, AlertsSnapshot, Received
 from consumers.wire import DeliveryReceipt
 from core.alerts import MarginAlert
 
+T = TypeVar("T")
+R = TypeVar("R")
 KEPT = 5_000
 TOLD = 200_000
 CHANNELS = 32  # of one alert
@@ -46,48 +50,64 @@ class AlertStore:
 
     def apply(self, alert: MarginAlert, received: Received) -> None:
         """Take in one alert; the same event again only counts, the same message not even that."""
-        with self._lock:
-            known = self._known(alert.event_id)
-            if known is not None and known.received.message_id == received.message_id:
-                return
-            self._snapshot = None
-            if known is not None:
-                self._duplicates += 1
-                first = min(known.received, received, key=_came)
-                record = replace(known, deliveries=known.deliveries + 1, received=first)
-            else:
-                record = AlertRecord(alert, received, 1, self._early.pop(alert.event_id, ()))
-            listed = alert.event_id in self._records
-            self._put(record)
-            if not listed:
-                heappush(self._oldest, (alert.timestamp, alert.event_id))
-                if len(self._records) > KEPT:
-                    del self._records[heappop(self._oldest)[1]]
-            self._version = self._versions.bump()
+        self.apply_all(((alert, received),))
 
-    def apply_receipt(self, receipt: DeliveryReceipt, *, new: bool = True) -> None:
-        """Join a receipt to its alert; one that outran its alert is kept for it.
+    def apply_all(self, alerts: Iterable[tuple[MarginAlert, Received]]) -> None:
+        """Take in several, in order; if one raises, those before it are in."""
+        self._each(self._take, alerts)
 
-        `new` is False for one that came before: it changes nothing.
-        """
-        if not new:
-            return
+    def apply_receipt(self, receipt: DeliveryReceipt) -> None:
+        """Join a receipt that is new to its alert; one that outran its alert is kept for it."""
+        self.apply_receipts(((receipt, None),))
+
+    def apply_receipts(self, receipts: Iterable[tuple[DeliveryReceipt, object]]) -> None:
+        """Join several, in order; if one raises, those before it are in."""
+        self._each(self._join, receipts)
+
+    def _each(self, take: Callable[[T, R], bool], items: Iterable[tuple[T, R]]) -> None:
+        """Take in one after the other; a version for all of them, if any says that it changed."""
+        changed = True
         with self._lock:
-            self._snapshot = None
-            self._receipts += 1
-            self._count(receipt.channel, receipt.outcome)
-            record = self._records.get(receipt.event_id)
-            before = self._early.get(receipt.event_id, ()) if record is None else record.receipts
-            merged = merge(before, receipt)
-            if record is not None:
-                self._put(replace(record, receipts=merged))
-            elif receipt.event_id in self._told_events:
-                self._receive_late(self._told_events[receipt.event_id], receipt)
-            else:
-                self._early[receipt.event_id] = merged
-                while len(self._early) > KEPT:
-                    self._early.popitem(last=False)
-            self._version = self._versions.bump()
+            try:
+                changed = sum(take(value, received) for value, received in items) > 0
+            finally:
+                if changed:
+                    self._snapshot = None
+                    self._version = self._versions.bump()
+
+    def _take(self, alert: MarginAlert, received: Received) -> bool:
+        known = self._known(alert.event_id)
+        if known is not None and known.received.message_id == received.message_id:
+            return False
+        if known is not None:
+            self._duplicates += 1
+            first = min(known.received, received, key=_came)
+            record = replace(known, deliveries=known.deliveries + 1, received=first)
+        else:
+            record = AlertRecord(alert, received, 1, self._early.pop(alert.event_id, ()))
+        listed = alert.event_id in self._records
+        self._put(record)
+        if not listed:
+            heappush(self._oldest, (alert.timestamp, alert.event_id))
+            if len(self._records) > KEPT:
+                del self._records[heappop(self._oldest)[1]]
+        return True
+
+    def _join(self, receipt: DeliveryReceipt, _received: object) -> bool:
+        self._receipts += 1
+        self._count(receipt.channel, receipt.outcome)
+        record = self._records.get(receipt.event_id)
+        before = self._early.get(receipt.event_id, ()) if record is None else record.receipts
+        merged = merge(before, receipt)
+        if record is not None:
+            self._put(replace(record, receipts=merged))
+        elif receipt.event_id in self._told_events:
+            self._receive_late(self._told_events[receipt.event_id], receipt)
+        else:
+            self._early[receipt.event_id] = merged
+            while len(self._early) > KEPT:
+                self._early.popitem(last=False)
+        return True
 
     def _count(self, channel: str, outcome: str) -> None:
         pair = channel, outcome

@@ -2,6 +2,8 @@
 
 import threading
 from bisect import insort
+from collections.abc import Iterable
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -23,43 +25,48 @@ _Order = tuple[Any, ...]
 class _Escrow:
     """What the events of one escrow add up to: of each field, what the furthest of them says."""
 
-    __slots__ = ("_best", "events", "name", "updated")
+    __slots__ = ("_amount", "_payee", "_payer", "_stage", "_state", "events", "name", "updated")
 
     def __init__(self, event: SettlementEvent) -> None:
         self.name = event.escrow
         self.updated = event.timestamp
         self.events = 0
-        self._best: dict[str, tuple[_Order, Any]] = {}
+        self._stage: tuple[_Order, str] | None = None
+        self._payer: tuple[_Order, str] | None = None
+        self._payee: tuple[_Order, str] | None = None
+        self._amount: tuple[_Order, Decimal] | None = None
+        self._state: EscrowState | None = None
 
-    def take(self, event: SettlementEvent) -> None:
-        """Take in one event that was not seen before."""
+    def take(self, event: SettlementEvent, place: _Order) -> None:
+        """Take in one event that was not seen before, of that place in time."""
         self.events += 1
-        self.updated = max(self.updated, event.timestamp)
+        self._state = None
+        if event.timestamp > self.updated:
+            self.updated = event.timestamp
         stage = STAGES[event.event]
-        order = (_RANK[stage], *_place(event))
-        said = {
-            "stage": stage,
-            "payer": event.payer or None,
-            "payee": event.payee or None,
-            "amount": event.amount,
-        }
-        for name, value in said.items():
-            held = self._best.get(name)
-            if value is not None and (held is None or order > held[0]):
-                self._best[name] = (order, value)
+        order = (_RANK[stage], place)
+        if self._stage is None or order > self._stage[0]:
+            self._stage = (order, stage)
+        if event.payer and (self._payer is None or order > self._payer[0]):
+            self._payer = (order, event.payer)
+        if event.payee and (self._payee is None or order > self._payee[0]):
+            self._payee = (order, event.payee)
+        if event.amount is not None and (self._amount is None or order > self._amount[0]):
+            self._amount = (order, event.amount)
 
     def state(self) -> EscrowState:
-        """The escrow now."""
-        best = {name: value for name, (_, value) in self._best.items()}
-        return EscrowState(
-            self.name,
-            best["stage"],
-            best.get("payer", ""),
-            best.get("payee", ""),
-            best.get("amount"),
-            self.updated,
-            self.events,
-        )
+        """The escrow now; the same value until another event comes."""
+        if self._state is None:
+            self._state = EscrowState(
+                self.name,
+                self._stage[1] if self._stage else "",
+                self._payer[1] if self._payer else "",
+                self._payee[1] if self._payee else "",
+                self._amount[1] if self._amount else None,
+                self.updated,
+                self.events,
+            )
+        return self._state
 
 
 class EscrowStore:
@@ -74,7 +81,6 @@ class EscrowStore:
         self._lock = threading.Lock()
         self._events: list[tuple[_Order, SettlementEvent, Received]] = []  # oldest first
         self._escrows: dict[str, _Escrow] = {}
-        self._states: dict[str, EscrowState] = {}
         self._count = 0
         self._duplicates = 0
         self._version = 0
@@ -82,20 +88,34 @@ class EscrowStore:
 
     def apply(self, event: SettlementEvent, received: Received) -> None:
         """Take in one event that was not seen before."""
+        self.apply_all(((event, received),))
+
+    def apply_all(self, events: Iterable[tuple[SettlementEvent, Received]]) -> None:
+        """Take in several, in order; if one raises, those before it are in."""
         with self._lock:
             self._snapshot = None
-            self._count += 1
-            insort(self._events, (_place(event), event, received), key=lambda held: held[0])
-            del self._events[: max(0, len(self._events) - KEPT)]
-            escrow = self._escrows.get(event.escrow)
-            if escrow is None:
-                escrow = self._escrows[event.escrow] = _Escrow(event)
-            escrow.take(event)
-            self._states[event.escrow] = escrow.state()
-            if len(self._escrows) > KEPT:
-                oldest = min(self._escrows.values(), key=lambda e: (e.updated, e.name)).name
-                del self._escrows[oldest], self._states[oldest]
-            self._version = self._versions.bump()
+            try:
+                for event, received in events:
+                    self._take(event, received)
+            finally:
+                self._version = self._versions.bump()
+
+    def _take(self, event: SettlementEvent, received: Received) -> None:
+        self._count += 1
+        place, held = _place(event), self._events
+        if held and place < held[-1][0]:
+            insort(held, (place, event, received), key=_first)
+        else:
+            held.append((place, event, received))
+        if len(held) > KEPT:
+            del held[0]
+        escrow = self._escrows.get(event.escrow)
+        if escrow is None:
+            escrow = self._escrows[event.escrow] = _Escrow(event)
+        escrow.take(event, place)
+        if len(self._escrows) > KEPT:
+            oldest = min(self._escrows.values(), key=lambda e: (e.updated, e.name)).name
+            del self._escrows[oldest]
 
     def duplicate(self) -> None:
         """The same event came again: one effect, counted."""
@@ -111,11 +131,15 @@ class EscrowStore:
                 self._snapshot = EscrowsSnapshot(
                     self._version,
                     tuple((event, received) for _, event, received in reversed(self._events)),
-                    MappingProxyType(dict(self._states)),
+                    MappingProxyType({e.name: e.state() for e in self._escrows.values()}),
                     self._count,
                     self._duplicates,
                 )
             return self._snapshot
+
+
+def _first(held: tuple[_Order, SettlementEvent, Received]) -> _Order:
+    return held[0]
 
 
 def _place(event: SettlementEvent) -> _Order:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heappop, heappush
 
 from consumers.stores.values import Market, Received
 from consumers.wire import PriceTick
@@ -9,9 +10,9 @@ from consumers.wire import PriceTick
 ROUNDS = 512
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Told:
-    """What one message said about the market's time; the greatest `order` counts."""
+    """What one message said about the market's time; the greatest `order` counts. Never changed."""
 
     order: tuple[object, ...]
     published: datetime
@@ -29,10 +30,17 @@ class MarketClock:
         self._foreign: _Told | None = None
         self.market = Market()
 
-    def hear(self, tick: PriceTick, number: int | None, received: Received) -> None:
-        """Take in what a message says about the time."""
+    def hear(
+        self,
+        tick: PriceTick,
+        number: int | None,
+        replayed: datetime | None,
+        received: Received,
+    ) -> None:
+        """Take in what a message says about the time, of which round it is and `replayed` from
+        when.
+        """
         seen = received.received_at
-        replayed = tick.replayed_from
         if number is None:
             order: tuple[object, ...] = (tick.timestamp, seen)
             if self._foreign is not None and order <= self._foreign.order:
@@ -66,6 +74,7 @@ class RoundCount:
 
     def __init__(self) -> None:
         self._seen: dict[int, int] = {}
+        self._order: list[int] = []  # a heap of the rounds in `_seen`
         self._floor = -1
         self.complete = 0
 
@@ -73,9 +82,12 @@ class RoundCount:
         """One message of a round of `size` messages came."""
         if number <= self._floor:
             return
-        count = self._seen[number] = self._seen.get(number, 0) + 1
+        count = self._seen.get(number, 0) + 1
+        self._seen[number] = count
         if count == size:
             self.complete += 1
-        if len(self._seen) > ROUNDS:
-            self._floor = min(self._seen)
-            del self._seen[self._floor]
+        if count == 1:
+            heappush(self._order, number)
+            if len(self._order) > ROUNDS:
+                self._floor = heappop(self._order)
+                del self._seen[self._floor]

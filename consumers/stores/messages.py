@@ -1,8 +1,8 @@
 """The ring of recent messages, and how long each took to reach us."""
 
 import threading
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -32,11 +32,11 @@ class _Topic:
         self.lags = Tally(SECONDS)
         self.acks = Tally(SECONDS)
 
-    def keep(self, message: Message) -> None:
-        """The newest of all; the oldest go, but never this one."""
-        recent = self.recent
-        recent.appendleft(message)
-        self.bytes += _bytes(message)
+    def keep(self, messages: Sequence[Message]) -> None:
+        """These are the newest of all, oldest first; older ones go, but never the last of these."""
+        recent, newest = self.recent, messages[-KEPT:]
+        recent.extendleft(newest)
+        self.bytes += sum(map(_bytes, newest))
         while len(recent) > KEPT or (self.bytes > BYTES and len(recent) > 1):
             self.bytes -= _bytes(recent.pop())
 
@@ -59,21 +59,40 @@ class MessageRing:
 
         `acked_at`: when it was acknowledged.
         """
-        received = message.received
-        lag = received.transit.total_seconds()
-        measured = new and not self._waited(received)
-        kind = REFUSED if message.refused is not None else JOURNALLED if new else REPEATED
+        self.add_all(message.topic, ((message, new),), acked_at)
+
+    def add_all(
+        self,
+        topic: str,
+        messages: Collection[tuple[Message, bool]],
+        acked_at: datetime | None = None,
+    ) -> None:
+        """Remember several of one topic, oldest first, with whether each was new."""
         with self._lock:
-            topic = self._topics.get(message.topic)
-            if topic is None:
-                topic = self._topics[message.topic] = _Topic()
-            topic.keep(message)
-            topic.counts[kind] += 1
-            if measured:
-                topic.transits.append((received.received_at, lag * 1000))
-                topic.lags.add(lag)
+            held = self._topics.get(topic)
+            if held is None:
+                held = self._topics[topic] = _Topic()
+            held.keep([message for message, _ in messages])
+            measured = []
+            for message, new in messages:
+                if message.refused is not None:
+                    held.counts[REFUSED] += 1
+                elif new:
+                    held.counts[JOURNALLED] += 1
+                else:
+                    held.counts[REPEATED] += 1
+                if new and not self._waited(message.received):
+                    measured.append(message.received)
+            lags = [received.transit.total_seconds() for received in measured]
+            held.lags.add_all(lags)
+            held.transits.extend(
+                (received.received_at, lag * 1000)
+                for received, lag in zip(measured, lags, strict=True)
+            )
             if acked_at is not None:
-                topic.acks.add((acked_at - received.received_at).total_seconds())
+                came = Counter(message.received.received_at for message, _ in messages)
+                for received_at, count in came.items():
+                    held.acks.add((acked_at - received_at).total_seconds(), count)
 
     def _waited(self, received: Received) -> bool:
         """Whether it lay there before we began; only then, or a clock that is off would hide."""

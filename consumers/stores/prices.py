@@ -6,9 +6,11 @@ in. The flags and the rounds handed to the scorer tell of their coming, so these
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 
 from consumers.stores.base import Versions
@@ -74,61 +76,80 @@ class PriceStore:
 
     def apply(self, tick: PriceTick, received: Received) -> None:
         """Take in one decoded price message that was not seen before."""
+        self.apply_all(((tick, received),))
+
+    def apply_all(self, ticks: Iterable[tuple[PriceTick, Received]]) -> None:
+        """Take in several, in order; if one raises, those before it are in."""
         with self._lock:
             self._snapshot = None
-            self._messages += 1
-            if tick.historical:
-                self._historical += 1
-            else:
-                self._begin_round(tick)
-                self._take(tick, received)
-                self._end_round(tick, received)
-            self._version = self._versions.bump()
+            try:
+                for tick, received in ticks:
+                    self._messages += 1
+                    if tick.historical:
+                        self._historical += 1
+                    else:
+                        self._take(tick, received)
+            finally:
+                self._version = self._versions.bump()
 
     def remember(self, tick: PriceTick, received: Received) -> None:
         """Take a price of the past into the history alone."""
         if not tick.historical:
             with self._lock:
-                self._record(tick.asset, _as_of(tick, received), tick.price)
-
-    def _begin_round(self, tick: PriceTick) -> None:
-        """A newer round closes the one before it, complete or not."""
-        if tick.round is None or (self._round is not None and tick.round <= self._round):
-            return
-        if self._round is not None and self._round_seen:
-            self._close(complete=False)
-        self._round, self._round_seen = tick.round, 0
+                as_of = tick.replayed_from or min(tick.timestamp, received.publish_time)
+                self._record(tick.asset, as_of, tick.price)
 
     def _take(self, tick: PriceTick, received: Received) -> None:
-        as_of = _as_of(tick, received)
-        old = self._assets.get(tick.asset)
-        history = self._record(tick.asset, as_of, tick.price)
-        if tick.asset not in self._history:
+        number, replayed_from = tick.round, tick.replayed_from
+        if number is not None and (self._round is None or number > self._round):
+            self._begin_round(number)
+        # a producer's clock that runs ahead must not lock out the prices that follow
+        as_of = replayed_from or min(tick.timestamp, received.publish_time)
+        self._price(tick, received, as_of, replayed=replayed_from is not None)
+        self._clock.hear(tick, number, replayed_from, received)
+        if number is None:
+            self._close(complete=True, counted=False)
+        else:
+            self._count_in(number, tick.round_size)
+
+    def _begin_round(self, number: int) -> None:
+        """A newer round closes the one before it, complete or not."""
+        if self._round is not None and self._round_seen:
+            self._close(complete=False)
+        self._round, self._round_seen = number, 0
+
+    def _price(
+        self, tick: PriceTick, received: Received, as_of: datetime, *, replayed: bool
+    ) -> None:
+        asset = tick.asset
+        old = self._assets.get(asset)
+        history = self._record(asset, as_of, tick.price)
+        if asset not in self._history:
             return  # older than all that is kept
         ticks = 1 if old is None else old.ticks + 1
-        cadence = timedelta(seconds=tick.cadence_s) if tick.cadence_s else self._cadence
+        cadence_s = tick.cadence_s
         new = AssetPrice(
-            tick.asset,
+            asset,
             tick.price,
             as_of,
             tick.timestamp,
             tick.source,
             received,
-            cadence,
+            _cadence(cadence_s) if cadence_s else self._cadence,
             ticks,
             history.unchanged,
-            None if tick.replayed_from else self._stale_after(tick.asset),
+            None if replayed else self._stale_after(asset),
         )
         if old is None or supersedes(new, old):  # as the risk engine's board decides it
             self._judge(tick, old, new)
-            self._assets[tick.asset] = new
+            self._assets[asset] = new
             return
         if as_of < old.as_of:
             back = (old.as_of - as_of).total_seconds()
-            self._flag(received, tick.asset, f"time went back {back:.0f} s", "history only")
+            self._flag(received, asset, f"time went back {back:.0f} s", "history only")
         same = not supersedes(old, new)  # said twice: the one published first is the tick
         kept = new if same and _sent(received) < _sent(old.received) else old
-        self._assets[tick.asset] = replace(kept, ticks=ticks, unchanged=history.unchanged)
+        self._assets[asset] = replace(kept, ticks=ticks, unchanged=history.unchanged)
 
     def _record(self, asset: str, as_of: datetime, price: Decimal) -> PriceHistory:
         history = self._history.get(asset)
@@ -157,12 +178,7 @@ class PriceStore:
     def _flag(self, received: Received, asset: str, what: str, kept: str) -> None:
         self._flags.appendleft(Flag(received.received_at, asset, what, kept))
 
-    def _end_round(self, tick: PriceTick, received: Received) -> None:
-        number, size = tick.round, tick.round_size
-        self._clock.hear(tick, number, received)
-        if number is None:
-            self._close(complete=True, counted=False)
-            return
+    def _count_in(self, number: int, size: int | None) -> None:
         self._rounds.add(number, size)
         if self._round is not None and number < self._round:
             return  # a straggler: its round was closed without it
@@ -211,10 +227,10 @@ class PriceStore:
             return self._snapshot
 
 
-def _as_of(tick: PriceTick, received: Received) -> datetime:
-    # a producer's clock that runs ahead must not lock out the prices that follow
-    return tick.replayed_from or min(tick.timestamp, received.publish_time)
-
-
 def _sent(received: Received) -> tuple[datetime, str]:
     return received.publish_time, received.message_id
+
+
+@lru_cache(256)
+def _cadence(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)

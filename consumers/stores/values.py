@@ -4,9 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
-from consumers.tally import Distribution
+from consumers.stores.backlog_values import BacklogsSnapshot as BacklogsSnapshot
+from consumers.stores.backlog_values import SubscriptionBacklog as SubscriptionBacklog
+from consumers.stores.flow_values import Flow as Flow
+from consumers.stores.flow_values import Latency as Latency
+from consumers.stores.run_values import Hop as Hop
+from consumers.stores.run_values import RunState as RunState
+from consumers.stores.run_values import TestRun as TestRun
 from consumers.wire import DeliveryReceipt, SettlementEvent
 from core.alerts import MarginAlert, channels_for
 from core.book import Book, Valuation
@@ -15,9 +20,9 @@ from core.policy import Policy, Status
 from core.staleness import Freshness, Limits, limits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
-    """How a message reached us: the broker's id and time, and our own."""
+    """How a message reached us: the broker's id and time, and our own. Never changed."""
 
     message_id: str
     publish_time: datetime
@@ -43,9 +48,9 @@ StaleAfter = Callable[[str], timedelta | None]
 """From which age on a policy calls an asset's price stale; None: three times its cadence."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AssetPrice:
-    """The live price of one asset.
+    """The live price of one asset. Never changed.
 
     `as_of` is when it held: the producer's timestamp, or in a replay the original time.
     `cadence` is the expected gap to the next one, on the same clock as `as_of`. `stale_after` is
@@ -83,9 +88,12 @@ def supersedes(new: AssetPrice, old: AssetPrice) -> bool:
     return (new.timestamp, new.price, new.source) > (old.timestamp, old.price, old.source)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Market:
-    """Which clock the market runs on. Live: wall time. Replay: `as_of` of the newest round."""
+    """Which clock the market runs on. Live: wall time. Replay: `as_of` of the newest round.
+
+    Never changed.
+    """
 
     replay: bool = False
     speed: float = 1.0  # market seconds per wall second
@@ -196,105 +204,6 @@ class EscrowsSnapshot:
     duplicates: int
 
 
-class RunState(StrEnum):
-    """How a test alert's round trip ended."""
-
-    PENDING = "PENDING"
-    PASS = "PASS"  # noqa: S105 - a verdict, not a password
-    LATE = "LATE"
-    LOST = "LOST"
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One hop of a round trip: `ms` since the hop before, None while it has not been reached.
-
-    "Received here" and "Notifier received" run beside each other, both from the publish ack.
-    """
-
-    name: str
-    state: RunState
-    ms: float | None
-    at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class TestRun:
-    """A test alert out and back: when each hop was reached."""
-
-    __test__ = False  # pytest: this is a value, not a test
-
-    test_id: str
-    alert: MarginAlert
-    by: str
-    timeout: timedelta
-    built_at: datetime
-    published_at: datetime | None = None
-    received_at: datetime | None = None
-    receipts: tuple[DeliveryReceipt, ...] = ()
-    receipt_at: datetime | None = None  # the last missing receipt reached us
-    error: str | None = None
-
-    def hops(self, now: datetime) -> tuple[Hop, ...]:
-        """Built, publish acked, received here, notifier received, delivered, receipt received."""
-        reached: list[tuple[str, datetime | None]] = [
-            ("Built", self.built_at),
-            ("Publish acked", self.published_at),
-            ("Received here", self.received_at),
-            ("Notifier received", min((r.received_at for r in self.receipts), default=None)),
-            ("Delivered to sink", self._delivered_at()),
-            ("Receipt received", self.receipt_at),
-        ]
-        late = now - self.built_at > self.timeout
-        hops, before = [], self.built_at
-        for name, at in reached:
-            if at is None:
-                missing = RunState.LOST if late else RunState.PENDING
-                hops.append(Hop(name, missing, None, None))
-                continue
-            if name in ("Received here", "Notifier received"):
-                before = self._sent_by(at)
-            ms = (at - before).total_seconds() * 1000
-            state = RunState.PASS if at - self.built_at <= self.timeout else RunState.LATE
-            if name == "Delivered to sink" and self.failures:
-                state = RunState.LOST
-            hops.append(Hop(name, state, ms, at))
-            before = at
-        return tuple(hops)
-
-    def state(self, now: datetime) -> RunState:
-        """PASS within the timeout, LATE after it; LOST when a receipt is missing or says failed."""
-        states = {h.state for h in self.hops(now)}
-        for worst in (RunState.LOST, RunState.PENDING, RunState.LATE):
-            if worst in states:
-                return worst
-        return RunState.PASS
-
-    def lost_at(self, now: datetime) -> str | None:
-        """The first hop that is missing once the time is up."""
-        return next((h.name for h in self.hops(now) if h.state is RunState.LOST), None)
-
-    def total_ms(self) -> float | None:
-        """Built to last receipt."""
-        if self.receipt_at is None:
-            return None
-        return (self.receipt_at - self.built_at).total_seconds() * 1000
-
-    @property
-    def failures(self) -> tuple[DeliveryReceipt, ...]:
-        """Receipts that say a channel could not deliver."""
-        return tuple(r for r in self.receipts if r.outcome == "failed")
-
-    def _sent_by(self, arrival: datetime) -> datetime:
-        """What an arrival is measured from: the publish ack, or the building if it outran that."""
-        acked = self.published_at
-        return acked if acked is not None and acked <= arrival else self.built_at
-
-    def _delivered_at(self) -> datetime | None:
-        times = [r.delivered_at for r in self.receipts if r.delivered_at is not None]
-        return max(times, default=None)
-
-
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A change of status by our own score."""
@@ -344,39 +253,9 @@ class ScoresSnapshot:
         return self.valuation.book
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionBacklog:
-    """One subscription as Monitoring last told it; None is unknown, never zero."""
-
-    subscription: str
-    backlog: int | None
-    oldest: timedelta | None
-    in_per_s: float | None  # delivered (sent) a second
-    out_per_s: float | None  # acknowledged a second
-    streams: int | None
-    at: datetime
-    history: tuple[tuple[datetime, int | None], ...] = ()
-
-    @property
-    def gap(self) -> bool:
-        """Whether the last poll brought nothing of it."""
-        return bool(self.history) and self.history[-1][1] is None
-
-
-@dataclass(frozen=True, slots=True)
-class BacklogsSnapshot:
-    """All subscriptions at the last poll; `error` says why the last poll failed, if it did."""
-
-    version: int
-    subscriptions: Mapping[str, SubscriptionBacklog]
-    polled_at: datetime | None
-    error: str | None = None
-    error_since: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
-    """One line of the ring of recent messages."""
+    """One line of the ring of recent messages. Never changed."""
 
     topic: str
     received: Received
@@ -384,42 +263,3 @@ class Message:
     attributes: Mapping[str, str]
     data: bytes
     refused: str | None = None  # why it went to quarantine
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What became of the messages of one topic, each of them acknowledged, since the start.
-
-    `lags`: publish to receipt in seconds, of what was new; `acks`: receipt to acknowledgement.
-    """
-
-    journalled: int
-    repeated: int
-    refused: int
-    lags: Distribution
-    acks: Distribution
-
-    @property
-    def decoded(self) -> int:
-        """Messages that could be read."""
-        return self.journalled + self.repeated
-
-    @property
-    def acked(self) -> int:
-        """All of them."""
-        return self.journalled + self.repeated + self.refused
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """In-band, publish to received, over the last minutes; negative transits are counted apart.
-
-    `between`: median, 95th percentile and greatest of the times between two arrivals, in ms.
-    """
-
-    count: int
-    p50_ms: float | None
-    p95_ms: float | None
-    max_ms: float | None
-    skewed: int
-    between: tuple[float | None, float | None, float | None] = (None, None, None)

@@ -101,14 +101,14 @@ def _attributes(alert: MarginAlert) -> dict[str, str]:
 
 
 def _read(body: dict[str, Any], attributes: Mapping[str, str], now: datetime) -> MarginAlert:
-    user_id = fields.identifier(body.get("user_id"), "user_id")
+    user_id = fields.name(body.get("user_id"), "user_id")
     test, test_id = _test_mark(body, attributes, user_id)
     status = _one_of(STATUSES, body.get("status"), "status")
     previous_status = body.get("previous_status")
     policy_version = body.get("policy_version")
     return MarginAlert(
         event_id=_event_id(body),
-        event_type=fields.identifier(body.get("event_type"), "event_type"),
+        event_type=fields.name(body.get("event_type"), "event_type"),
         user_id=user_id,
         status=status,
         severity=_one_of(SEVERITIES, body.get("severity"), "severity"),

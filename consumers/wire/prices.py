@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 import orjson
 
@@ -81,7 +82,7 @@ def decode_price(data: bytes, attributes: Mapping[str, str], now: datetime) -> P
         body = fields.body_of(data)
         asset = fields.symbol(body.get("asset_symbol"), "asset_symbol")
         price = _price(body.get("price_usd"))
-        source = fields.identifier(body.get("source"), "source")
+        source = fields.name(body.get("source"), "source")
         at, well_formed = fields.timestamp(body.get("timestamp"), "timestamp", now)
         if "historical" in body:
             historical = fields.flag(body["historical"], "historical")
@@ -168,7 +169,7 @@ def _metadata(value: object) -> tuple[Mapping[str, str], tuple[str, ...]]:
         return NOTHING, ()
     if type(value) is not dict:
         return NOTHING, ("metadata left out",)
-    if len(value) <= MAX_METADATA and all(map(_plain, value, value.values())):
+    if _plain(value):
         return MappingProxyType(value), ()
     kept = {
         key: text
@@ -181,8 +182,12 @@ def _metadata(value: object) -> tuple[Mapping[str, str], tuple[str, ...]]:
     return MappingProxyType(first), ("metadata left out",)
 
 
-def _plain(key: str, value: object) -> bool:
-    return type(value) is str and len(value) <= MAX_METADATA_TEXT >= len(key)
+def _plain(metadata: dict[str, Any]) -> bool:
+    """Whether all of it can be kept as it is."""
+    for key, value in metadata.items():
+        if type(value) is not str or not len(value) <= MAX_METADATA_TEXT >= len(key):
+            return False
+    return len(metadata) <= MAX_METADATA
 
 
 def _text(value: object) -> str | None:

@@ -74,13 +74,13 @@ def _read(body: dict[str, Any], now: datetime) -> DeliveryReceipt:
     return DeliveryReceipt(
         event_id=fields.identifier(body.get("event_id"), "event_id"),
         test_id=None if test_id is None else fields.identifier(test_id, "test_id"),
-        channel=fields.identifier(body.get("channel"), "channel"),
+        channel=fields.name(body.get("channel"), "channel"),
         outcome=outcome,
         reason=_reason(body.get("reason")),
         attempt=fields.integer(body.get("attempt"), "attempt"),
         received_at=fields.timestamp(body.get("received_at"), "received_at", now)[0],
         delivered_at=_delivered_at(body.get("delivered_at"), outcome, now),
-        notifier=fields.identifier(body.get("notifier"), "notifier"),
+        notifier=fields.name(body.get("notifier"), "notifier"),
     )
 
 

@@ -115,13 +115,13 @@ def _read(body: dict[str, Any], attributes: Mapping[str, str], now: datetime) ->
             _first(body, "transactionHash", "transaction_hash"), "transactionHash"
         ),
         log_index=fields.integer(_first(body, "logIndex", "log_index"), "logIndex"),
-        escrow=fields.identifier(escrow, "escrow"),
+        escrow=fields.name(escrow, "escrow"),
         payer=_party(inner.get("payer"), "payer", event),
         payee=_party(inner.get("payee"), "payee", event),
         amount=_amount(inner.get("amount"), event),
         block_number=fields.integer(_first(body, "blockNumber", "block_number"), "blockNumber"),
         timestamp=at,
-        contract="" if contract is None else fields.identifier(contract, "address"),
+        contract="" if contract is None else fields.name(contract, "address"),
         notes=notes + _contradiction(event, attributes),
     )
 
@@ -154,7 +154,7 @@ def _contradiction(event: str, attributes: Mapping[str, str]) -> tuple[str, ...]
 def _party(value: object, field: str, event: str) -> str:
     if value is None and field not in PARTIES[event]:
         return ""
-    return fields.identifier(value, field)
+    return fields.name(value, field)
 
 
 def _wei(eth: Decimal) -> str:

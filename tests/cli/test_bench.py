@@ -92,7 +92,7 @@ def test_an_unknown_bench_is_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "bench", [lambda: consumer(4_000, 1, 8_000), lambda: broker(20_000, 1.0, 1)]
+    "bench", [lambda: consumer(4_000, 1, 8_000, 2.0), lambda: broker(20_000, 1.0, 1)]
 )
 def test_a_messaging_bench_measures_everything_and_loses_nothing(
     bench: Callable[[], Iterator[Result]],

@@ -1,10 +1,11 @@
 """A journal in memory: the same promises, kept at once and on the caller's thread."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from consumers.journal import Entry
+from consumers.journal import Entry, Kept, Row
+from consumers.journal.values import entry_of
 
 
 @dataclass
@@ -19,6 +20,13 @@ class MemoryJournal:
         new = (entry.topic, entry.key) not in self.entries
         self.entries.setdefault((entry.topic, entry.key), entry)
         done(new)
+
+    def append_all(self, rows: Sequence[Row], done: Callable[[Sequence[Kept]], None]) -> None:
+        """As the journal's."""
+        kept: list[bool] = []
+        for each in rows:
+            self.append(entry_of(each), kept.append)
+        done(kept)
 
     def quarantine(self, entry: Entry, reason: str, done: Callable[[bool], None]) -> None:
         """As the journal's."""

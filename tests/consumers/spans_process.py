@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from consumers.pubsub import Incoming, PubSub, SubscriptionSpec
+from consumers.stream import each
 from consumers.trace import trace_id
 from consumers.wire import Encoded
 
@@ -35,7 +36,7 @@ def main(address: str, project: str) -> None:
         incoming.ack()
         came.set()
 
-    stream = pubsub.subscribe("spans-reader", "spans", handle)
+    stream = pubsub.subscribe("spans-reader", "spans", each(handle))
     publisher = pubsub.publisher()
     publisher.publish("spans", Encoded(b"x", {})).result(10)
     assert came.wait(10)

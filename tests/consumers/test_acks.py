@@ -38,10 +38,10 @@ def test_what_comes_during_a_call_goes_into_the_next_up_to_its_size() -> None:
     broker = Broker()
     acks = Acks("acks-test", broker.send, broker.settled.append)
     messages = [Message(str(number)) for number in range(MOST + 501)]
-    acks.put(messages[0])
+    acks.put(messages[:1])
     eventually(lambda: broker.calls == [["0"]])
-    for message in messages[1:]:
-        acks.put(message)
+    for start in range(1, len(messages), 300):
+        acks.put(messages[start : start + 300])
     broker.go.set()
     eventually(lambda: sum(broker.settled) == len(messages))
     assert broker.settled == [1, MOST, 500]
@@ -55,10 +55,10 @@ def test_a_call_that_fails_loses_its_acknowledgements_and_no_others() -> None:
     broker.go.set()
     acks = Acks("acks-test", broker.send, broker.settled.append)
     first, second = Message("first"), Message("second")
-    acks.put(first)
+    acks.put([first])
     eventually(lambda: broker.settled == [1])
     broker.error = None
-    acks.put(second)
+    acks.put([second])
     eventually(lambda: broker.settled == [1, 1])
     assert first.dropped
     assert second.dropped
@@ -70,7 +70,7 @@ def test_a_stop_sends_what_is_there_and_ends_the_thread() -> None:
     broker.go.set()
     acks = Acks("acks-test", broker.send, broker.settled.append)
     for number in range(MOST + 1):
-        acks.put(Message(str(number)))
+        acks.put([Message(str(number))])
     acks.stop()
     assert sum(broker.settled) == MOST + 1
     assert "acks-test" not in {thread.name for thread in threading.enumerate()}

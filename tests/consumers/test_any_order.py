@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from consumers.clock import SystemClock
 from consumers.feed import Incoming
-from consumers.intake import Intake, Stores
+from consumers.filling import Stores
+from consumers.intake import Intake
 from consumers.journal import Journal
 from consumers.stores import (
     AlertStore,

@@ -3,10 +3,11 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from consumers.errors import CredentialsError, DeniedError, NotFoundError, PubSu
 from consumers.feed import Feed, FeedState, FeedStatus, Incoming
 from consumers.monitoring import BacklogSource
 from consumers.pubsub import PubSub, SubscriptionSpec
-from consumers.stream import Leases, Stream
+from consumers.stream import Handler, Leases, Stream, ack_all, each
 from consumers.topology import PRICES, ephemeral
 from consumers.wire import Encoded
 from embedded.broker import BrokerProcess
@@ -46,7 +47,7 @@ def made(
         name="prices",
         topic=PRICES,
         subscription=SPEC.name,
-        handle=handle,
+        handle=each(handle),
         clock=clock or SystemClock(),
         cadence=cadence,
         recreate=recreate,
@@ -268,7 +269,7 @@ class Scripted:
     connected: bool = True
     open: list["Future[None]"] = field(default_factory=list)
     opened: int = 0
-    handle: Callable[[Incoming], None] = ack
+    handle: Handler = ack_all
 
     def connectivity(self) -> ChannelStatus:
         return ChannelStatus(self.connected, NOW, None if self.connected else "gone")
@@ -284,9 +285,10 @@ class Scripted:
         self,
         subscription: str,
         topic: str,
-        handle: Callable[[Incoming], None],
+        handle: Handler,
         *,
         max_messages: int = 1,
+        together: int = 1,
     ) -> Stream:
         del subscription, topic, max_messages
         assert all(future.done() for future in self.open), "two streams at a time"
@@ -304,7 +306,42 @@ class Scripted:
         return Stream(future, Leases(lambda _message: None), translate)
 
     def deliver(self, nack: Callable[[], None] = lambda: None) -> None:
-        self.handle(Incoming(PRICES, "1", b"", {}, NOW, NOW, None, lambda: None, nack))
+        self.handle((Incoming(PRICES, "1", b"", {}, NOW, NOW, None, lambda: None, nack),))
+
+
+def test_a_message_over_which_a_handler_raises_costs_the_others_of_its_batch_nothing() -> None:
+    broker, told = Scripted(), list[str]()
+
+    def handle(batch: Sequence[Incoming]) -> None:
+        if any(incoming.data == b"bad" for incoming in batch):
+            raise ZeroDivisionError
+        ack_all(batch)
+
+    feed = Feed(
+        pubsub=broker,
+        name="prices",
+        topic=PRICES,
+        subscription=SPEC.name,
+        handle=handle,
+        clock=SystemClock(),
+        cadence=None,
+        together=500,
+    )
+    feed.start()
+    eventually(lambda: broker.opened == 1)
+    broker.handle(
+        [
+            Incoming(
+                *(PRICES, str(n), data, {}, NOW, NOW, None),
+                ack=partial(told.append, f"ack {n}"),
+                nack=partial(told.append, f"nack {n}"),
+            )
+            for n, data in enumerate((b"good", b"bad", b"good"))
+        ]
+    )
+    assert told == ["ack 0", "nack 1", "ack 2"]
+    assert (feed.status().messages, feed.status().faults) == (3, 1)
+    feed.stop()
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,25 @@
 import itertools
 import json
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import structlog
 
 from consumers import intake as intakes
 from consumers.clock import SystemClock
 from consumers.feed import Incoming
 from consumers.journal import Journal
 from consumers.topology import PRICES, RECEIPTS, SETTLEMENTS
+from consumers.trace import add_trace
 from consumers.wire import Encoded, PriceTick, encode_price
 from tests.consumers.test_any_order import ALL, House, house
 from tests.support import eventually
@@ -182,3 +186,85 @@ def _at(made: House, name: str, encoded: Encoded, at: datetime) -> None:
     made.intake.handle(
         Incoming(PRICES, name, encoded.data, attributes, at, at, None, lambda: None, lambda: None)
     )
+
+
+def batch(acked: list[str], *bodies: bytes) -> list[Incoming]:
+    now = SystemClock().now()
+    return [
+        Incoming(
+            PRICES, f"m{n}", data, {}, now, now, None, partial(acked.append, f"m{n}"), lambda: None
+        )
+        for n, data in enumerate(bodies)
+    ]
+
+
+def price(asset: str, number: int = 0) -> bytes:
+    at = SystemClock().now() - timedelta(seconds=60 - number)
+    return encode_price(PriceTick(asset, Decimal(3_000), "a", at)).data
+
+
+def test_a_poisoned_message_of_a_batch_is_quarantined_alone(journal: Journal) -> None:
+    made, acked = house(journal), list[str]()
+    bodies = [price("ETH", n) for n in range(10)]
+    bodies[4] = b"{"
+    made.intake.handle_all(batch(acked, *bodies))
+    eventually(lambda: len(acked) == 10)
+    assert sorted(acked) == sorted(f"m{n}" for n in range(10))
+    status = journal.status()
+    assert (status.committed, status.quarantined) == (9, 1)
+    assert [each.entry.message_id for each in journal.quarantined()] == ["m4"]
+    assert made.stores.prices.snapshot().messages == 9
+    assert len(made.stores.ring.newest(20)) == 10
+
+
+def test_nothing_of_a_batch_is_acknowledged_before_its_commit(journal: Journal) -> None:
+    made, acked = house(journal), list[str]()
+    inside, go = threading.Event(), threading.Event()
+
+    def hold(_db: object) -> bool:
+        inside.set()
+        return go.wait(10)
+
+    held = journal.execute(hold)
+    assert inside.wait(5)
+    made.intake.handle_all(batch(acked, *(price("ETH", n) for n in range(20))))
+    assert acked == []
+    assert made.stores.prices.snapshot().messages == 0
+    go.set()
+    assert held.result(5)
+    eventually(lambda: len(acked) == 20)
+    assert len(list(journal.replay(PRICES))) == 20
+
+
+def test_the_same_event_twice_in_a_batch_has_one_effect_and_two_acknowledgements(
+    journal: Journal,
+) -> None:
+    made, acked = house(journal), list[str]()
+    one, other = price("ETH"), price("BTC")
+    made.intake.handle_all(batch(acked, one, other, one))
+    eventually(lambda: len(acked) == 3)
+    assert (journal.status().committed, journal.status().duplicates) == (2, 1)
+    assert made.stores.prices.snapshot().messages == 2
+
+
+def test_a_message_that_a_store_cannot_take_costs_the_others_neither_ack_nor_place(
+    journal: Journal,
+) -> None:
+    made, acked = house(journal), list[str]()
+
+    def stale_after(asset: str) -> timedelta | None:
+        if asset == "BAD":
+            raise ZeroDivisionError
+        return None
+
+    made.stores.prices._stale_after = stale_after
+    with structlog.testing.capture_logs(processors=[add_trace]) as lines:
+        made.intake.handle_all(batch(acked, price("ETH"), price("BAD"), price("SOL")))
+        eventually(lambda: len(acked) == 3)
+        eventually(lambda: "SOL" in made.stores.prices.snapshot().assets)
+    named = [line["message_id"] for line in lines if line["event"] == "store_failed"]
+    assert named == ["m1"]
+    assert set(made.stores.prices.snapshot().assets) == {"ETH", "SOL"}
+    assert journal.status().committed == 3
+    made.intake.handle_all(batch(acked, price("BTC")))
+    eventually(lambda: "BTC" in made.stores.prices.snapshot().assets)

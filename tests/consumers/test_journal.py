@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ import pytest
 
 from consumers.clock import SystemClock
 from consumers.errors import JournalOpenError, JournalStoppedError
-from consumers.journal import Entry, Journal, Rules, schema, work
+from consumers.journal import Entry, Journal, Kept, Rules, schema, work
 from consumers.journal.inbox import Inbox
 from consumers.journal.values import COLUMNS, row_of
 from tests.support import ROOT, FakeClock, eventually
@@ -189,6 +189,22 @@ def test_an_entry_that_cannot_be_written_leaves_the_others_alone(journal: Journa
     eventually(lambda: told == ["1", "2"])
     assert journal.status().queued == 0
     assert write(journal, entry("3")) == [True]
+
+
+def test_events_that_come_together_are_answered_together_and_one_by_one_where_it_matters(
+    journal: Journal,
+) -> None:
+    told: list[Sequence[Kept]] = []
+    write(journal, entry("known"))
+    together = [row_of(entry(key)) for key in ("1", "known", "\ud800", "2", "1")]
+    journal.append_all(together[:1] + together[3:], told.append)
+    eventually(lambda: told == [[True, True, False]])
+    journal.append_all(together, told.append)
+    eventually(lambda: len(told) == 2)
+    assert told[1] == [False, False, None, False, False]
+    assert keys(journal) == ["known", "1", "2"]
+    status = journal.status()
+    assert (status.committed, status.duplicates, status.queued) == (3, 5, 0)
 
 
 def test_a_callback_that_raises_ends_nothing(journal: Journal) -> None:
@@ -470,15 +486,28 @@ def test_prices_are_forgotten_by_themselves_and_alerts_are_not(path: Path) -> No
 
 
 def test_an_inbox_hands_out_batches_and_lingers_for_them_to_fill() -> None:
-    inbox: Inbox[int] = Inbox(100)
+    inbox: Inbox[str] = Inbox(100)
     for n in range(7):
-        inbox.put(n)
-    assert inbox.take(5, 0.0, 0.0) == [0, 1, 2, 3, 4]
-    late = threading.Timer(0.05, lambda: [inbox.put(n) for n in (7, 8, 9)])
+        inbox.put(str(n))
+    assert inbox.take(5, 0.0, 0.0) == ["0", "1", "2", "3", "4"]
+    late = threading.Timer(0.05, lambda: [inbox.put(n) for n in "789"])
     late.start()
-    assert inbox.take(5, 0.0, 5.0) == [5, 6, 7, 8, 9]
+    assert inbox.take(5, 0.0, 5.0) == ["5", "6", "7", "8", "9"]
     late.join()
     assert inbox.take(5, 0.01, 0.0) == []
+    for n in range(5):
+        inbox.put(str(n))
+    assert len(inbox.take(50, 0.0, 60.0, enough=5)) == 5  # no need to wait for more
+
+
+def test_an_inbox_counts_what_is_in_its_items() -> None:
+    inbox: Inbox[str] = Inbox(6)
+    for item in ("abc", "d", "efg", "h"):
+        assert inbox.put(item, force=True)
+    assert len(inbox) == 8
+    assert inbox.take(4, 0.0, 0.0) == ["abc", "d"]
+    assert inbox.take(1, 0.0, 0.0) == ["efg"]  # an item stays whole
+    assert len(inbox) == 1
 
 
 CHILD = """

@@ -9,6 +9,7 @@ from consumers.clock import SystemClock
 from consumers.errors import MonitoringError
 from consumers.monitoring import BacklogSource
 from consumers.pubsub import PubSub, SubscriptionSpec
+from consumers.stream import ack_all
 from consumers.wire import Encoded
 from embedded.broker import BrokerProcess
 from tests.support import eventually
@@ -33,7 +34,7 @@ def test_one_poll_tells_the_backlog_of_every_subscription(
     publisher = pubsub.publisher()
     for _ in range(4):
         publisher.publish("prices", Encoded(b"x", {})).result(5)
-    stream = pubsub.subscribe("first", "prices", lambda incoming: incoming.ack())
+    stream = pubsub.subscribe("first", "prices", ack_all)
     eventually(lambda: (s := source.poll(PERIOD)["first"]).backlog == 0 and s.acked_per_s)
     samples = source.poll(PERIOD)
     assert samples["second"].backlog == 4

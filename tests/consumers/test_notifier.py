@@ -8,7 +8,7 @@ import pytest
 
 from consumers.clock import SystemClock
 from consumers.delivery import CHANNELS
-from consumers.feed import Feed, Incoming
+from consumers.feed import Feed, Incoming, each
 from consumers.journal import Journal
 from consumers.notifier import Notifier
 from consumers.pubsub import PubSub
@@ -40,7 +40,7 @@ class Room:
             name="listener",
             topic=RECEIPTS,
             subscription=LISTENER.name,
-            handle=self._hear,
+            handle=each(self._hear),
             clock=CLOCK,
             cadence=None,
         )

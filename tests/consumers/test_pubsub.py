@@ -10,6 +10,7 @@ import pytest
 
 from consumers import errors
 from consumers.pubsub import Incoming, PublishResult, PubSub, SubscriptionSpec
+from consumers.stream import each
 from consumers.wire import Encoded
 from embedded.broker import BrokerProcess
 from tests.support import eventually
@@ -61,7 +62,7 @@ def test_a_message_goes_out_and_comes_back_whole(pubsub: PubSub) -> None:
     pubsub.ensure_topic(TOPIC)
     pubsub.ensure_subscription(SubscriptionSpec("readers", TOPIC, dead_letter=False))
     got: list[Incoming] = []
-    stream = pubsub.subscribe("readers", TOPIC, got.append)
+    stream = pubsub.subscribe("readers", TOPIC, got.extend)
     publisher = pubsub.publisher()
     results: list[PublishResult] = []
     future = publisher.publish(TOPIC, MESSAGE, results.append)
@@ -93,7 +94,7 @@ def test_a_ten_megabyte_message_arrives(pubsub: PubSub) -> None:
         sizes.append(len(incoming.data))
         incoming.ack()
 
-    stream = pubsub.subscribe("readers", TOPIC, handle)
+    stream = pubsub.subscribe("readers", TOPIC, each(handle))
     publisher = pubsub.publisher()
     publisher.publish(TOPIC, Encoded(b"x" * 9_900_000, {})).result(10)
     publisher.publish(TOPIC, MESSAGE).result(10)
@@ -114,7 +115,7 @@ def test_messages_of_one_stream_are_handled_in_order_on_one_thread(pubsub: PubSu
         seen.append((int(incoming.data), threading.get_ident()))
         incoming.ack()
 
-    stream = pubsub.subscribe("readers", TOPIC, handle)
+    stream = pubsub.subscribe("readers", TOPIC, each(handle))
     eventually(lambda: len(seen) == 200)
     assert [n for n, _ in seen] == list(range(200))
     assert len({thread for _, thread in seen}) == 1

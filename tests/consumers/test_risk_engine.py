@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from consumers.clock import SystemClock
-from consumers.feed import Feed, Incoming
+from consumers.feed import Feed, Incoming, each
 from consumers.journal import Journal
 from consumers.pubsub import PubSub
 from consumers.risk_engine import RiskEngine
@@ -50,7 +50,7 @@ class Room:
             name="listener",
             topic=ALERTS,
             subscription=NOTIFICATIONS,
-            handle=self._hear,
+            handle=each(self._hear),
             clock=CLOCK,
             cadence=None,
         )

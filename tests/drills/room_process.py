@@ -7,6 +7,7 @@ a control that must lose or double events: "ack-first", "no-key".
 import os
 import sys
 import uuid
+from collections.abc import Sequence
 
 import orjson
 
@@ -14,6 +15,7 @@ from consumers import intake, runtime
 from consumers.feed import Incoming
 from consumers.runtime import Runtime
 from consumers.settings import load
+from consumers.stream import ack_all
 from embedded.signals import stop_on_signals
 
 EVERY_S = 0.5
@@ -22,9 +24,9 @@ EVERY_S = 0.5
 class AckFirst(intake.Intake):
     """Says that it is done before it is."""
 
-    def handle(self, incoming: Incoming) -> None:
-        incoming.ack()
-        super().handle(incoming)
+    def handle_all(self, batch: Sequence[Incoming]) -> None:
+        ack_all(batch)
+        super().handle_all(batch)
 
 
 def spoil(mode: str) -> None:

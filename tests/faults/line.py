@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from consumers.clock import SystemClock
-from consumers.feed import Feed, FeedState, FeedStatus, Incoming
+from consumers.feed import Feed, FeedState, FeedStatus, Incoming, each
 from consumers.monitoring import BacklogSource
 from consumers.pubsub import Publisher, PubSub, SubscriptionSpec
 from consumers.topology import PRICES
@@ -45,7 +45,7 @@ class Line:
             name="prices",
             topic=PRICES,
             subscription=SPEC.name,
-            handle=self._handle,
+            handle=each(self._handle),
             clock=SystemClock(),
             cadence=cadence,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from consumers.clock import SystemClock
-from consumers.feed import Feed, Incoming
+from consumers.feed import Feed, Incoming, each
 from consumers.pubsub import PubSub
 from consumers.topology import PRICES
 from consumers.wire import Encoded
@@ -132,7 +132,7 @@ def _feed(pubsub: PubSub, handle: object) -> Feed:
         name="prices",
         topic=PRICES,
         subscription=SPEC.name,
-        handle=handle,
+        handle=each(handle),
         clock=SystemClock(),
         cadence=None,
     )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from consumers.clock import SystemClock
 from consumers.feed import Feed
 from consumers.pubsub import PubSub
+from consumers.stream import ack_all
 from consumers.topology import PRICES, ephemeral
 
 SPEC = ephemeral("naive", PRICES, "a1")
@@ -20,7 +21,7 @@ def made() -> Feed:
         name="naive",
         topic=PRICES,
         subscription=SPEC.name,
-        handle=lambda incoming: incoming.ack(),
+        handle=ack_all,
         clock=SystemClock(),
         cadence=timedelta(seconds=30),
         recreate=SPEC,
