@@ -42,7 +42,7 @@ def test_publishers_wait_for_an_acknowledgement_and_pass_in_the_order_they_came(
         async with asyncio.TaskGroup() as group:
             for name in ("first", "second"):
                 group.create_task(_publisher(gate, name, passed))
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0)
             assert passed == []
             shop.settle()
 
@@ -92,7 +92,7 @@ def test_more_than_may_wait_are_refused_at_once_and_room_comes_back() -> None:
         tasks[0].cancel()
         await asyncio.wait(tasks[:1])
         third = asyncio.create_task(_publisher(gate, "third", passed))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
         shop.settle()
         await asyncio.gather(tasks[1], third)
 
