@@ -23,7 +23,8 @@ from consumers.journal import Journal
 from consumers.topology import PRICES, RECEIPTS, SETTLEMENTS
 from consumers.trace import add_trace
 from consumers.wire import Encoded, PriceTick, encode_price
-from tests.consumers.test_any_order import ALL, House, house
+from tests.consumers.house import House, house
+from tests.consumers.universe import ALL
 from tests.support import eventually
 
 SENT = 10_000

@@ -23,7 +23,7 @@ from consumers.spans import export_spans
 from consumers.topology import PRICES
 from consumers.trace import TRACEPARENT, WORKED_ON, trace_id
 from embedded.broker import BrokerProcess
-from tests.consumers.test_any_order import house
+from tests.consumers.house import house
 from tests.support import ROOT, eventually
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

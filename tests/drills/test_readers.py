@@ -12,8 +12,9 @@ from consumers.stores.alerts import KEPT
 from consumers.stores.values import Received
 from consumers.wire import PriceTick, SettlementEvent
 from core.policy import Status
+from tests.consumers.house import House, house
 from tests.consumers.memory_journal import MemoryJournal
-from tests.consumers.test_any_order import House, alert, house
+from tests.consumers.universe import alert
 from tests.drills.figures import tell
 
 pytestmark = pytest.mark.slow
