@@ -3,7 +3,6 @@
 import itertools
 import json
 import random
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from consumers.topology import PRICES, RECEIPTS, SETTLEMENTS
 from consumers.trace import add_trace
 from consumers.wire import Encoded, PriceTick, encode_price
 from tests.consumers.house import House, house
+from tests.consumers.journal.entries import hold_writer
 from tests.consumers.universe import ALL
 from tests.support import eventually
 
@@ -220,14 +220,7 @@ def test_a_poisoned_message_of_a_batch_is_quarantined_alone(journal: Journal) ->
 
 def test_nothing_of_a_batch_is_acknowledged_before_its_commit(journal: Journal) -> None:
     made, acked = house(journal), list[str]()
-    inside, go = threading.Event(), threading.Event()
-
-    def hold(_db: object) -> bool:
-        inside.set()
-        return go.wait(10)
-
-    held = journal.execute(hold)
-    assert inside.wait(5)
+    go, held = hold_writer(journal)
     made.intake.handle_all(batch(acked, *(price("ETH", n) for n in range(20))))
     assert acked == []
     assert made.stores.prices.snapshot().messages == 0

@@ -1,0 +1,143 @@
+"""What is forgotten goes in small chunks, oldest first, and what must stay stays."""
+
+import sqlite3
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from consumers.clock import SystemClock
+from consumers.journal import Entry, Journal, Rules, retention
+from consumers.topology import ALERTS, PRICES, SETTLEMENTS
+from tests.consumers.journal.entries import (
+    DAY,
+    NOON,
+    Open,
+    entry,
+    keys,
+    price,
+    write,
+    write_new,
+)
+from tests.support import FakeClock, eventually
+
+
+def test_pruning_deletes_what_is_older_in_small_chunks(journal: Journal) -> None:
+    old = SystemClock().now() - timedelta(days=2)
+    fresh = SystemClock().now()
+    write(journal, *(entry(f"old {n}", topic="t", at=old) for n in range(1_201)))
+    write(journal, entry("fresh", topic="t", at=fresh))
+    assert journal.prune(timedelta(days=1), chunk=100) == 1_201
+    assert keys(journal, topic="t") == ["fresh"]
+
+
+def test_prices_are_forgotten_by_themselves_and_alerts_are_not(path: Path) -> None:
+    clock = FakeClock()
+    journal = Journal(path, clock, rules=Rules(keep={PRICES: timedelta(days=1)}))
+    journal.start()
+    write(journal, *(entry(str(n), at=clock.now()) for n in range(700)))
+    write(journal, entry("1", topic="alerts.margin.v1", at=clock.now()))
+    clock.advance(86_401)
+    write(journal, entry("young", at=clock.now()))
+    for left in (201, 1):
+        eventually(lambda left=left: len(keys(journal)) == left)  # type: ignore[misc]
+        clock.advance(1)
+    assert keys(journal) == ["young"]
+    assert keys(journal, topic="alerts.margin.v1") == ["1"]
+    journal.stop()
+
+
+def test_what_a_start_reads_back_goes_last_and_what_may_not_go_never(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SPARED", 10)
+    journal = opened(Rules())
+    for topic, count in ((SETTLEMENTS, 3), (ALERTS, 12), (PRICES, 14)):
+        write_new(
+            journal, *(Entry(topic, str(n), f"m{n}", NOON, NOON, b"", {}) for n in range(count))
+        )
+
+    def shed() -> int:
+        return journal.execute(lambda db: retention.shed(db, (PRICES, ALERTS), 4)).result(5)
+
+    def left() -> list[int]:
+        return [len(list(journal.replay(topic))) for topic in (PRICES, ALERTS, SETTLEMENTS)]
+
+    steps = []
+    while shed():
+        steps.append(left())
+    assert steps == [
+        [10, 12, 3],
+        [10, 10, 3],
+        [6, 10, 3],
+        [2, 10, 3],
+        [0, 10, 3],
+        [0, 6, 3],
+        [0, 2, 3],
+        [0, 0, 3],
+    ]
+
+
+def test_beyond_its_size_the_oldest_prices_go_and_alerts_stay(
+    opened: Open, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SPARED", 100)
+    limit = 4 * 1024 * 1024
+    journal = opened(Rules(most_bytes=limit, may_go=(PRICES,)))
+    alerts = [Entry(ALERTS, str(n), f"a{n}", NOON, NOON, bytes(1_000), {}) for n in range(500)]
+    write_new(journal, *alerts)
+    data = bytes(4_000)
+    write_new(
+        journal,
+        *(Entry(PRICES, str(n), f"p{n}", NOON, NOON, data, {}) for n in range(2_000)),
+    )
+
+    def small_enough() -> bool:
+        clock.advance(0.2)
+        return journal.execute(retention.bytes_in_use).result(5) <= limit
+
+    eventually(small_enough, timeout=20)
+    kept = [int(each.key) for each in journal.replay(PRICES)]
+    assert kept == list(range(2_000 - len(kept), 2_000))
+    assert 100 <= len(kept) < 1_200
+    assert len(list(journal.replay(ALERTS))) == 500
+    assert journal.status().forgotten[("", "size")] == 2_000 - len(kept)
+
+
+def test_a_chunk_is_small_in_bytes_too(opened: Open) -> None:
+    journal = opened(Rules())
+    data = bytes(3 * 1024 * 1024)
+    write_new(journal, *(Entry("t", str(n), f"m{n}", NOON, NOON, data, {}) for n in range(4)))
+    later = NOON + timedelta(hours=1)
+    first = journal.execute(lambda db: retention.delete_oldest(db, "t", later, 500)).result(5)
+    assert first == 2
+    assert journal.prune(timedelta(days=-1), topic="t") == 2
+
+
+def test_readers_go_on_while_much_is_forgotten_and_written(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(
+        tmp_path / "j.db", SystemClock(), rules=Rules(keep={PRICES: timedelta(hours=1)})
+    )
+    journal.start()
+    now = SystemClock().now()
+    old = [price("ETH", now - DAY + timedelta(milliseconds=n), n) for n in range(3_000)]
+    write_new(journal, *old)
+    ends: list[bool] = []
+    reader = sqlite3.connect(tmp_path / "j.db", isolation_level=None)
+    reader.execute("BEGIN")
+    seen = reader.execute("SELECT count(*) FROM events").fetchone()[0]
+    thread = threading.Thread(
+        target=lambda: ends.append(journal.prune(timedelta(hours=1), topic=PRICES) >= 0)
+    )
+    thread.start()
+    write_new(journal, price("ETH", now, 9_999))
+    thread.join(10)
+    assert ends == [True]
+    assert reader.execute("SELECT count(*) FROM events").fetchone()[0] == seen
+    reader.execute("COMMIT")
+    reader.close()
+    assert len(list(journal.replay(PRICES))) == 1
+    journal.stop()
