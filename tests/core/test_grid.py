@@ -14,8 +14,8 @@ from core.grid import Axis, grid
 from core.margin import assess
 from core.policy import Status
 from core.portfolio import Portfolio
+from tests.core.books import ASSETS, books, prices_of, sides
 from tests.core.samples import POLICY, snapshot
-from tests.core.test_book import ASSETS, books, prices_of, sides
 
 shocks = st.lists(
     st.one_of(

@@ -10,8 +10,8 @@ from core.book import Book
 from core.policy import Status
 from core.portfolio import Portfolio, PriceSnapshot
 from core.slack import SlackIndex, Watch
+from tests.core.books import ASSETS, books
 from tests.core.samples import POLICY, snapshot
-from tests.core.test_book import ASSETS, books
 
 moves = st.sampled_from(
     [Decimal(x) for x in ("1", "1.0000001", "0.999", "1.0013", "0.98", "1.05", "0.5", "3")]
