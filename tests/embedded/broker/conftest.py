@@ -11,6 +11,7 @@ from google.cloud.monitoring_v3.services.metric_service.transports import (
 
 from embedded.broker import BrokerProcess
 from tests.embedded.broker.fixture import broker, project
+from tests.embedded.broker.hour import Hour, hour
 
 __all__ = ["broker", "project"]
 
@@ -54,3 +55,10 @@ def subscription(subscriber: pubsub_v1.SubscriberClient, project: str, topic: st
     """A new subscription to it, with every default."""
     name = f"projects/{project}/subscriptions/reader"
     return str(subscriber.create_subscription(name=name, topic=topic).name)
+
+
+@pytest.fixture
+def made() -> Iterator[Hour]:
+    """A topic and a subscription at a broker on a hand-moved clock."""
+    with hour() as made:
+        yield made
