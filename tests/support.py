@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -30,6 +31,20 @@ def eventually(
             told = what if isinstance(what, str) else what()
             pytest.fail(f"not within {timeout} s: {told or condition}")
         pause.wait(interval)
+
+
+class Closing:
+    """What a `with` closes, whatever happened in it."""
+
+    def close(self) -> None:
+        """End it all."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
 
 class FakeClock:

@@ -4,10 +4,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Any
 
 import grpc
+
+from tests.support import Closing
 
 SUBSCRIBER = ".pubsub.v1.Subscriber/"
 MONITORING = ".monitoring.v3.MetricService/"
@@ -15,7 +16,7 @@ STREAM = "/google.pubsub.v1.Subscriber/StreamingPull"
 SIZES = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
 
-class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC brings no types
+class Gate(Closing, grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC brings no types
     """Bytes in, bytes out, whatever the method. `_lock` guards the refusal and the open calls.
 
     `admit`: asked with a call's metadata; UNAUTHENTICATED where it says no.
@@ -72,17 +73,6 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC brings no type
         """End it all."""
         self._server.stop(0).wait(5)
         self._channel.close()
-
-    def __enter__(self) -> "Gate":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def service(self, details: Any) -> Any:
         """gRPC's question to every handler: all methods are ours, a single message is a stream."""

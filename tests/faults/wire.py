@@ -4,12 +4,13 @@ import contextlib
 import socket
 import struct
 import threading
-from types import TracebackType
+
+from tests.support import Closing
 
 PIECE = 65_536
 
 
-class Wire:
+class Wire(Closing):
     """Listens on a loopback port and carries every connection to `target`, "127.0.0.1:8085".
 
     `_lock` guards the connections. One thread accepts, two carry each connection.
@@ -62,17 +63,6 @@ class Wire:
         self._listener.close()
         self._thread.join(5)
         self.reset()
-
-    def __enter__(self) -> "Wire":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _accept(self) -> None:
         while not self._closed.is_set():

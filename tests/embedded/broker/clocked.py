@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import grpc
@@ -18,10 +17,10 @@ from embedded.broker.registry import Registry
 from embedded.broker.sampling import Sampler
 from embedded.broker.server import services
 from tests.embedded.broker.doubles import FakeAlarm
-from tests.support import FakeClock
+from tests.support import Closing, FakeClock
 
 
-class ClockedBroker:
+class ClockedBroker(Closing):
     """Serves at `address`; everything happens on its loop, when `advance` or a call makes it."""
 
     def __init__(self, *, cloud_delays: bool = False) -> None:
@@ -41,12 +40,8 @@ class ClockedBroker:
         )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End it all."""
         self.channel.close()
         self._do(self._server.stop(None))
         self._loop.call_soon_threadsafe(self._loop.stop)
