@@ -11,6 +11,7 @@ from core.levels import STEP, CureKind, Direction, cures, trigger_price, trigger
 from core.margin import assess, at_or_above
 from core.policy import Status
 from core.portfolio import Portfolio, PriceSnapshot
+from tests.core.accounts import markets, positions, targets, weightings
 from tests.core.samples import POLICY, snapshot
 
 T15, T30 = Decimal(15), Decimal(30)
@@ -121,26 +122,6 @@ def test_a_sale_that_loses_more_than_it_wins_is_not_offered() -> None:
 
 def test_a_healthy_account_needs_no_cure() -> None:
     assert cures(account({"ETH": 3}, {"USDC": 100}), PRICES, POLICY, T30) == ()
-
-
-positions = st.dictionaries(
-    st.sampled_from(["ETH", "BTC", "USDC", "SOL"]),
-    st.decimals(min_value="0.0001", max_value="100000", places=4),
-    min_size=1,
-    max_size=3,
-)
-markets = st.fixed_dictionaries(
-    dict.fromkeys(
-        ["ETH", "BTC", "USDC", "SOL"],
-        st.decimals(min_value="0.0001", max_value="100000", places=4),
-    )
-).map(snapshot)
-targets = st.sampled_from([*POLICY.thresholds(), Decimal(0), Decimal("17.3")])
-weightings = st.dictionaries(
-    st.sampled_from(["ETH", "BTC", "USDC", "SOL"]),
-    st.sampled_from(["0.83", "0.5", "0"]),
-    max_size=2,
-)
 
 
 def at_price(prices: PriceSnapshot, asset: str, price: Decimal) -> PriceSnapshot:

@@ -18,6 +18,7 @@ from core.policy import Policy, Status
 from core.portfolio import Portfolio, PriceSnapshot, Side
 from core.solve import AmountOf, MoveOf, PriceOf, Unknown, solve
 from core.what_if import GroupShock, Scenario, SetAmount, SetPrice, ShockAll, assess_under
+from tests.core.accounts import assets, markets, positions, targets, weightings
 from tests.core.samples import POLICY, snapshot
 
 T15, T30 = Decimal(15), Decimal(30)
@@ -150,22 +151,6 @@ def test_a_curve_is_the_live_assessment_at_every_shock() -> None:
     assert curve(ANN, PRICES, POLICY, [0])[0].assessment == assess(ANN, PRICES, POLICY)
 
 
-positions = st.dictionaries(
-    st.sampled_from(["ETH", "BTC", "USDC", "SOL"]),
-    st.decimals(min_value="0.0001", max_value="100000", places=4),
-    min_size=1,
-    max_size=3,
-)
-markets = st.fixed_dictionaries(
-    dict.fromkeys(["ETH", "BTC", "USDC", "SOL"], st.decimals("0.0001", "100000", places=4))
-).map(snapshot)
-weightings = st.dictionaries(
-    st.sampled_from(["ETH", "BTC", "USDC", "SOL"]),
-    st.sampled_from(["0.83", "0.5", "0"]),
-    max_size=2,
-)
-targets = st.sampled_from([*POLICY.thresholds(), Decimal(0), Decimal("17.3")])
-assets = st.sampled_from(["ETH", "BTC", "USDC", "SOL"])
 unknowns = st.one_of(
     st.builds(PriceOf, assets),
     st.builds(AmountOf, st.sampled_from(Side), assets),
