@@ -54,6 +54,18 @@ class Room:
             found += pulled.received_messages
         return found
 
+    def settle(self, name: str, body: bytes) -> None:
+        """Publish one message, take it and acknowledge it."""
+        self.publish(body)
+        (first,) = self.pull(name)
+        self.subscriber.acknowledge(subscription=name, ack_ids=[first.ack_id])
+
+    def replay(self, name: str) -> str:
+        """What comes after a seek to an hour ago."""
+        hour_ago = {"seconds": int(time.time()) - 3600}
+        self.subscriber.seek(request={"subscription": name, "time": hour_ago})
+        return ",".join(each.message.data.decode() for each in self.pull(name))
+
 
 def keeps_policies(room: Room) -> str:
     """Whether a policy that was set is there."""
@@ -158,12 +170,8 @@ def refuses_an_empty_mask(room: Room) -> str:
 def replays(room: Room) -> str:
     """What a subscription that retains acknowledged messages gives after a seek to before."""
     name = room.subscribe(retain_acked_messages=True)
-    room.publish(b"once")
-    (first,) = room.pull(name)
-    room.subscriber.acknowledge(subscription=name, ack_ids=[first.ack_id])
-    hour_ago = {"seconds": int(time.time()) - 3600}
-    room.subscriber.seek(request={"subscription": name, "time": hour_ago})
-    return ",".join(each.message.data.decode() for each in room.pull(name))
+    room.settle(name, b"once")
+    return room.replay(name)
 
 
 def replays_to_later_subscriptions(room: Room) -> str:
@@ -173,20 +181,14 @@ def replays_to_later_subscriptions(room: Room) -> str:
     room.publisher.create_topic(request={"name": room.topic, **retention})
     room.publish(b"before")
     name = room.subscribe()
-    hour_ago = {"seconds": int(time.time()) - 3600}
-    room.subscriber.seek(request={"subscription": name, "time": hour_ago})
-    return ",".join(each.message.data.decode() for each in room.pull(name))
+    return room.replay(name)
 
 
 def forgets_what_nobody_retains(room: Room) -> str:
     """What comes again of acknowledged messages that nothing retains."""
     name = room.subscribe()
-    room.publish(b"once")
-    (first,) = room.pull(name)
-    room.subscriber.acknowledge(subscription=name, ack_ids=[first.ack_id])
-    hour_ago = {"seconds": int(time.time()) - 3600}
-    room.subscriber.seek(request={"subscription": name, "time": hour_ago})
-    return ",".join(each.message.data.decode() for each in room.pull(name))
+    room.settle(name, b"once")
+    return room.replay(name)
 
 
 def shows_a_topic_s_retention(room: Room) -> str:
