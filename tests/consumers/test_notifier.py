@@ -6,69 +6,41 @@ from pathlib import Path
 import orjson
 import pytest
 
-from consumers.clock import SystemClock
 from consumers.delivery import CHANNELS
-from consumers.feed import Feed, Incoming, each
-from consumers.journal import Journal
+from consumers.feed import Incoming
 from consumers.notifier import Notifier
-from consumers.pubsub import PubSub
-from consumers.settings import load
 from consumers.subscription import SubscriptionSpec
-from consumers.topology import ALERTS, RECEIPTS, provision
+from consumers.topology import ALERTS, RECEIPTS
 from consumers.wire import DeliveryReceipt, Encoded, decode_receipt, encode_alert
 from core import alerts
 from core.alerts import MarginAlert, Severity
 from embedded.broker import BrokerProcess
+from tests.consumers.worker_room import CLOCK, WorkerRoom
 from tests.support import eventually
 
-CLOCK = SystemClock()
 LISTENER = SubscriptionSpec("receipts-of-a-test", RECEIPTS, dead_letter=False)
 
 
-class Room:
+class Room(WorkerRoom):
     """A broker's project, a risk engine's hand, and every receipt that came."""
 
     def __init__(self, broker: BrokerProcess, project: str, folder: Path) -> None:
-        self.settings = load({}, project=project, emulator_host=broker.address, data_dir=folder)
-        self.pubsub = PubSub(project, broker.address)
-        provision(self.pubsub)
-        self.pubsub.ensure_subscription(LISTENER)
-        self.publisher = self.pubsub.publisher()
         self.receipts: list[DeliveryReceipt] = []
-        self._listener = Feed(
-            pubsub=self.pubsub,
-            name="listener",
-            topic=RECEIPTS,
-            subscription=LISTENER.name,
-            handle=each(self._hear),
-            clock=CLOCK,
-            cadence=None,
-        )
-        self._listener.start()
-        self._notifiers: list[tuple[Notifier, Journal]] = []
+        super().__init__(broker, project, folder, LISTENER)
 
     def notifier(self, channels: Set[str] = CHANNELS, *, fresh_broker: bool = False) -> Notifier:
         """A notifier on this room's journal; one at a time."""
-        journal = Journal(self.settings.data_dir / "platform.db", CLOCK)
-        journal.start()
-        notifier = Notifier(
-            settings=self.settings,
-            pubsub=self.pubsub,
-            publisher=self.publisher,
-            journal=journal,
-            clock=CLOCK,
-            channels=channels,
-            fresh_broker=fresh_broker,
+        return self.run(
+            lambda journal: Notifier(
+                settings=self.settings,
+                pubsub=self.pubsub,
+                publisher=self.publisher,
+                journal=journal,
+                clock=CLOCK,
+                channels=channels,
+                fresh_broker=fresh_broker,
+            )
         )
-        notifier.start()
-        self._notifiers.append((notifier, journal))
-        return notifier
-
-    def leave(self) -> None:
-        """Stop the notifier that runs."""
-        notifier, journal = self._notifiers.pop()
-        notifier.stop()
-        journal.stop()
 
     def send(self, severity: Severity, name: str) -> MarginAlert:
         """Publish a test alert."""
@@ -83,25 +55,17 @@ class Room:
         lines = (self.settings.data_dir / "test-sink.jsonl").read_bytes().splitlines()
         return [(line["test_id"], line["channel"]) for line in map(orjson.loads, lines)]
 
-    def close(self) -> None:
-        while self._notifiers:
-            self.leave()
-        self._listener.stop()
-        self.publisher.close()
-        self.pubsub.close()
-
-    def _hear(self, incoming: Incoming) -> None:
+    def hear(self, incoming: Incoming) -> None:
+        """A receipt."""
         receipt = decode_receipt(incoming.data, incoming.attributes, CLOCK.now())
         assert isinstance(receipt, DeliveryReceipt)
         self.receipts.append(receipt)
-        incoming.ack()
 
 
 @pytest.fixture
 def room(broker: BrokerProcess, project: str, tmp_path: Path) -> Iterator[Room]:
-    made = Room(broker, project, tmp_path)
-    yield made
-    made.close()
+    with Room(broker, project, tmp_path) as made:
+        yield made
 
 
 def test_every_channel_gets_its_delivery_and_its_receipt(room: Room) -> None:

@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from consumers.clock import SystemClock
-from consumers.feed import Feed, Incoming, each
-from consumers.journal import Journal
-from consumers.pubsub import PubSub
+from consumers.feed import Incoming
 from consumers.risk_engine import RiskEngine
-from consumers.settings import load
 from consumers.stores import positions
-from consumers.topology import ALERTS, NOTIFICATIONS, PRICES, SETTLEMENTS, provision
+from consumers.subscription import SubscriptionSpec
+from consumers.topology import ALERTS, NOTIFICATIONS, PRICES, SETTLEMENTS
 from consumers.wire import (
     Encoded,
     PriceTick,
@@ -31,58 +28,33 @@ from core.book import Book
 from core.portfolio import Portfolio
 from embedded.broker import BrokerProcess
 from tests.consumers.arrivals import hour
+from tests.consumers.worker_room import CLOCK, WorkerRoom
 from tests.support import eventually
 
-CLOCK = SystemClock()
 
-
-class Room:
+class Room(WorkerRoom):
     """A broker's project, an oracle's hand, and everything that was told."""
 
     def __init__(self, broker: BrokerProcess, project: str, folder: Path) -> None:
-        self.settings = load({}, project=project, emulator_host=broker.address, data_dir=folder)
-        self.pubsub = PubSub(project, broker.address)
-        provision(self.pubsub)
-        self.publisher = self.pubsub.publisher()
         self.told: list[MarginAlert] = []
-        self._listener = Feed(
-            pubsub=self.pubsub,
-            name="listener",
-            topic=ALERTS,
-            subscription=NOTIFICATIONS,
-            handle=each(self._hear),
-            clock=CLOCK,
-            cadence=None,
-        )
-        self._listener.start()
         self._number = 0
-        self._engines: list[tuple[RiskEngine, Journal]] = []
+        super().__init__(broker, project, folder, SubscriptionSpec(NOTIFICATIONS, ALERTS))
 
     def engine(self, *, fresh_broker: bool = False) -> RiskEngine:
         """A risk engine on this room's journal; one at a time."""
-        journal = Journal(self.settings.data_dir / "platform.db", CLOCK)
-        journal.start()
-        policy = self.settings.policy
         book = [Portfolio.of("long-01", {"ETH": 1}, {"USDC": 50})]
-        engine = RiskEngine(
-            settings=self.settings,
-            pubsub=self.pubsub,
-            publisher=self.publisher,
-            journal=journal,
-            clock=CLOCK,
-            book=Book.from_portfolios(book, policy),
-            as_of=hour(0),
-            fresh_broker=fresh_broker,
+        return self.run(
+            lambda journal: RiskEngine(
+                settings=self.settings,
+                pubsub=self.pubsub,
+                publisher=self.publisher,
+                journal=journal,
+                clock=CLOCK,
+                book=Book.from_portfolios(book, self.settings.policy),
+                as_of=hour(0),
+                fresh_broker=fresh_broker,
+            )
         )
-        engine.start()
-        self._engines.append((engine, journal))
-        return engine
-
-    def leave(self) -> None:
-        """Stop the engine that runs."""
-        engine, journal = self._engines.pop()
-        engine.stop()
-        journal.stop()
 
     def prices(self, eth: str, *, live: bool = False) -> None:
         """One complete round, in a replay an hour of the market after the one before."""
@@ -111,25 +83,17 @@ class Room:
         )
         self.publisher.publish(SETTLEMENTS, encode_settlement(settlement)).result(5)
 
-    def close(self) -> None:
-        while self._engines:
-            self.leave()
-        self._listener.stop()
-        self.publisher.close()
-        self.pubsub.close()
-
-    def _hear(self, incoming: Incoming) -> None:
+    def hear(self, incoming: Incoming) -> None:
+        """An alert."""
         alert = decode_alert(incoming.data, incoming.attributes, CLOCK.now())
         assert isinstance(alert, MarginAlert)
         self.told.append(alert)
-        incoming.ack()
 
 
 @pytest.fixture
 def room(broker: BrokerProcess, project: str, tmp_path: Path) -> Iterator[Room]:
-    made = Room(broker, project, tmp_path)
-    yield made
-    made.close()
+    with Room(broker, project, tmp_path) as made:
+        yield made
 
 
 def _counter(engine: RiskEngine, name: str) -> Callable[[], int]:
