@@ -4,6 +4,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -13,7 +14,7 @@ import google.cloud.pubsub_v1 as pubsub_v1  # type: ignore[import-untyped]
 import grpc
 
 from benchmarks.broker_client import UNLIMITED, BrokerClient
-from benchmarks.consumer import in_turn
+from benchmarks.consumer import consume, in_turn
 from benchmarks.report import Result, rate, shown, within
 from consumers.topology import PRICES
 from embedded.broker import BrokerProcess
@@ -21,6 +22,7 @@ from embedded.broker import BrokerProcess
 IDLE_S = 10.0
 ROUNDS = 3
 ONE, FOUR = ("one",), ("one", "two", "three", "four")
+TWO = FOUR[:2]
 _RAW = "/google.pubsub.v1.Subscriber/StreamingPull"
 
 
@@ -38,7 +40,7 @@ class _Carried:
 def broker(
     messages: int = 100_000, idle_s: float = IDLE_S, rounds: int = ROUNDS
 ) -> Iterator[Result]:
-    """From a backlog: the real client, one raw stream, four; then publishing, memory and idleness.
+    """From a backlog: real clients, one raw stream, four; then publishing, memory and idleness.
 
     A raw stream acknowledges but manages no leases: it is a limit for the broker, no consumer. One
     and four take turns, medians count: a single drain takes a third of a second and varies by half.
@@ -46,8 +48,7 @@ def broker(
     """
     with BrokerProcess() as process, BrokerClient(process.address) as client:
         assert process.pid is not None
-        (one,) = in_turn(client, (PRICES,), messages // 4, ("bare",))["bare"]
-        yield shown("through subscribe()", one["messages"] / one["seconds"], "messages/s")
+        yield from _through_clients(client, messages // 4)
         before = _cpu_s(process.pid)
         runs: dict[Sequence[str], list[_Carried]] = {ONE: [], FOUR: []}
         for _ in range(rounds):
@@ -66,6 +67,21 @@ def broker(
         before = _cpu_s(process.pid)
         time.sleep(idle_s)
         yield shown("idle CPU", (_cpu_s(process.pid) - before) / idle_s * 100, "%")
+
+
+def _through_clients(client: BrokerClient, count: int) -> Iterator[Result]:
+    """Google's own client: one, beside what its own CPU would allow, and two at the same time."""
+    (one,) = in_turn(client, (PRICES,), count, ("bare",))["bare"]
+    own, cpu = one["messages"] / one["seconds"], one["cpu"] / one["messages"] * 1e6
+    yield rate("through subscribe()", own, "messages/s", "all of its CPU", 1e6 / cpu, None)
+    yield shown("CPU of the client", cpu, "us/message")
+    with client.published((PRICES,), TWO, count) as project, ThreadPoolExecutor() as pool:
+        both = pool.map(
+            lambda name: consume("bare", name, client.address, project, count, (PRICES,)),
+            TWO,
+        )
+        two = sum(each["messages"] / each["seconds"] for each in both)
+    yield rate("through two of them at once", two, "messages/s", "one", own, None)
 
 
 def _carry(client: BrokerClient, pid: int, names: Sequence[str], count: int) -> _Carried:

@@ -51,9 +51,9 @@ class Consumer:
         self.messages += messages
         self.bytes += size
 
-    def release(self, size: int) -> None:
-        """A message of `size` bytes is no longer its concern."""
-        self.messages -= 1
+    def release(self, messages: int, size: int) -> None:
+        """So many messages of together `size` bytes are no longer its concern."""
+        self.messages -= messages
         self.bytes -= size
 
     def end(self, error: BrokerError) -> None:

@@ -6,10 +6,10 @@ delivered, by publish order; so a single stream that acknowledges sees a strict 
 an ordering key go by `ordering` where the subscription asks for it, streams end by `departures`.
 """
 
-import secrets
 from collections.abc import Callable, Iterable, Sequence
 
 from consumers.clock import Clock
+from embedded.broker.ack_ids import AckIds
 from embedded.broker.backlog import Backlog
 from embedded.broker.consumer import Consumer
 from embedded.broker.counts import DeliveryCounts
@@ -17,7 +17,7 @@ from embedded.broker.departures import Departures
 from embedded.broker.encoding import Message
 from embedded.broker.exactly_once import Gatekeeper
 from embedded.broker.policy import Alarm, DeliveryPolicy
-from embedded.broker.redelivery import Lease
+from embedded.broker.redelivery import Lease, settle
 from embedded.broker.refusals import Refusals
 from embedded.broker.takers import Takers
 from embedded.broker.timer import Timer
@@ -57,8 +57,7 @@ class Delivery:
             self._leases, self._waiting, self.counts.exactly_once_warnings
         )
         self._earliest = _FOREVER  # no lease ends before this; a lower bound
-        self._ack_prefix = secrets.token_hex(4)
-        self._deliveries = 0
+        self._ack_ids = AckIds()
 
     # What waits
 
@@ -143,15 +142,15 @@ class Delivery:
         chosen = self._waiting.choose(consumer, room, byte_room, takers)
         if not chosen:
             return []
-        deadline, prefix = self._clock.monotonic() + consumer.deadline_s, self._ack_prefix
-        size = sum(message.size for message, _ in chosen)
+        deadline = self._clock.monotonic() + consumer.deadline_s
+        size = sum([message.size for message, _ in chosen])
         handout = self.counts.send(consumer.streaming, len(chosen), size)
+        ack_ids = self._ack_ids.take(len(chosen))
         batch = [
-            Lease(f"{prefix}{number:012x}", message, attempt, deadline, consumer, handout)
-            for number, (message, attempt) in enumerate(chosen, self._deliveries)
+            Lease(ack_id, message, attempt, deadline, consumer, handout)
+            for ack_id, (message, attempt) in zip(ack_ids, chosen, strict=True)
         ]
-        self._deliveries += len(batch)
-        self._leases.update((lease.ack_id, lease) for lease in batch)
+        self._leases.update(zip(ack_ids, batch, strict=True))
         if self.policy.ordered:
             self._waiting.went(batch)
         consumer.hold(len(batch), size)
@@ -167,7 +166,10 @@ class Delivery:
             refused = self._gatekeeper.acknowledge(ack_ids, lambda one: self._acknowledge((one,)))
         else:
             refused = {}
-            self._acknowledge(ack_ids)
+            if self.policy.ordered or self.keep is not None:
+                self._acknowledge(ack_ids)
+            else:
+                self._acknowledge_all(ack_ids)
         self._wake()
         return refused
 
@@ -190,6 +192,14 @@ class Delivery:
             self.backlog_bytes -= lease.message.size
             if self.keep is not None:
                 self.keep(lease.message)
+        self.counts.acknowledge(done)
+
+    def _acknowledge_all(self, ack_ids: Iterable[str]) -> None:
+        """The same for many at once, where messages neither have an order nor are kept."""
+        pop, again = self._leases.pop, self._waiting.again.acknowledge
+        held = [pop(ack_id, None) or again(ack_id) for ack_id in ack_ids]
+        done = [lease for lease in held if lease is not None]
+        self.backlog_bytes -= settle(done)
         self.counts.acknowledge(done)
 
     def _settled(self, leases: Iterable[Lease]) -> None:

@@ -1,12 +1,16 @@
 """Messages that were delivered and must be delivered again: now, or after a back-off."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 from embedded.broker.consumer import Consumer
 from embedded.broker.counts import Handout
 from embedded.broker.encoding import Delivered
+
+_consumer = attrgetter("consumer")
 
 
 @dataclass(slots=True, eq=False)
@@ -24,8 +28,23 @@ class Lease(Delivered):
     def put_down(self) -> None:
         """It no longer counts against its holder's flow control."""
         if self.consumer is not None:
-            self.consumer.release(self.message.size)
+            self.consumer.release(1, self.message.size)
             self.consumer = None
+
+
+def settle(leases: Iterable[Lease]) -> int:
+    """None of these counts against its holder's flow control any more; their bytes together.
+
+    They are over and need not remember it. Those of one holder usually come one after the other.
+    """
+    total = 0
+    for consumer, group in groupby(leases, key=_consumer):
+        sizes = [lease.message.size for lease in group]
+        size = sum(sizes)
+        total += size
+        if consumer is not None:
+            consumer.release(len(sizes), size)
+    return total
 
 
 class Redelivery:
