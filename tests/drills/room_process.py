@@ -13,6 +13,7 @@ import orjson
 
 from consumers import intake, runtime
 from consumers.feed import Incoming
+from consumers.memory import settle
 from consumers.runtime import Runtime
 from consumers.settings import load
 from consumers.stream import ack_all
@@ -42,6 +43,7 @@ def main(mode: str) -> None:
     spoil(mode)
     stop = stop_on_signals()
     parent = os.getppid()
+    settle()
     room = Runtime(load())
     room.start()
     while not stop.wait(EVERY_S) and os.getppid() == parent:

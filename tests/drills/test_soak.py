@@ -18,7 +18,7 @@ import pytest
 
 from consumers.clock import SystemClock
 from consumers.journal import reading
-from consumers.stores import escrows
+from consumers.stores import positions
 from consumers.topology import PRICES, SETTLEMENTS
 from consumers.wire import PriceTick, encode_price
 from embedded.broker import BrokerProcess
@@ -35,6 +35,7 @@ WARM_UP = 0.3  # of the time: rings fill, the allocator settles
 WAL_BYTES = 64 * 1024 * 1024
 SLOPE_MB_H = 5.0
 GROWTH_MB = 12.0  # of a short soak, whose rings are still filling
+POLL_S = 0.8  # 600 polls are remembered: within the warm-up of the longest soak, not all through it
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(int(SECONDS) + 300)]
 
@@ -113,10 +114,13 @@ def growth_mb(samples: list[Sample]) -> float:
 def test_memory_and_log_stay_flat_and_nothing_is_lost_or_found(
     broker: BrokerProcess, project: str, tmp_path: Path
 ) -> None:
-    with room(broker.address, project, tmp_path / "var", FUSION_PRICE_CADENCE_S="1") as made:
+    settings = {"FUSION_PRICE_CADENCE_S": "1", "FUSION_BACKLOG_PERIOD_S": str(POLL_S)}
+    with room(broker.address, project, tmp_path / "var", **settings) as made:
         made.start()
-        for number in range(2 * escrows.KEPT):  # what would take half an hour to fill is full now
+        # What is bounded and would take a day to fill is full now: it is no slope of this hour.
+        for number in range(positions.KEPT):
             made.publish(SETTLEMENTS, event(10_000_000 + number))
+        eventually(lambda: made.rows(SETTLEMENTS) == positions.KEPT, 120, 0.5, "escrows are kept")
         source = Source(made)
         source.start()
         eventually(lambda: made.rows(PRICES) > RATE, 30, what="prices flow")
