@@ -6,7 +6,7 @@ delivered, by publish order; so a single stream that acknowledges sees a strict 
 an ordering key go by `ordering` where the subscription asks for it, streams end by `departures`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from consumers.clock import Clock
 from embedded.broker.ack_ids import AckIds
@@ -166,47 +166,32 @@ class Delivery:
             refused = self._gatekeeper.acknowledge(ack_ids, lambda one: self._acknowledge((one,)))
         else:
             refused = {}
-            if self.policy.ordered or self.keep is not None:
-                self._acknowledge(ack_ids)
-            else:
-                self._acknowledge_all(ack_ids)
+            self._acknowledge(ack_ids)
         self._wake()
         return refused
 
     def _acknowledge(self, ack_ids: Iterable[str]) -> None:
-        done: list[Lease] = []
-        ordered, waiting = self.policy.ordered, self._waiting
-        for ack_id in ack_ids:
-            lease = self._leases.pop(ack_id, None)
-            if lease is not None:
-                lease.put_down()
-                if ordered and lease.message.key:
-                    done.append(lease)
-                    self._settled(waiting.ordering.acknowledge(lease))
-                    continue
-            else:
-                lease = waiting.again.acknowledge(ack_id)
-                if lease is None:
-                    continue
-            done.append(lease)
-            self.backlog_bytes -= lease.message.size
-            if self.keep is not None:
-                self.keep(lease.message)
-        self.counts.acknowledge(done)
-
-    def _acknowledge_all(self, ack_ids: Iterable[str]) -> None:
-        """The same for many at once, where messages neither have an order nor are kept."""
         pop, again = self._leases.pop, self._waiting.again.acknowledge
         held = [pop(ack_id, None) or again(ack_id) for ack_id in ack_ids]
         done = [lease for lease in held if lease is not None]
-        self.backlog_bytes -= settle(done)
+        self._settled(self._in_order(done) if self.policy.ordered else done)
         self.counts.acknowledge(done)
+
+    def _in_order(self, done: Iterable[Lease]) -> Iterator[Lease]:
+        """Those of acknowledged leases that do not wait for an older one of their key."""
+        for lease in done:
+            if lease.message.key:
+                lease.put_down()
+                yield from self._waiting.ordering.acknowledge(lease)
+            else:
+                yield lease
 
     def _settled(self, leases: Iterable[Lease]) -> None:
         """Acknowledged for good."""
-        for lease in leases:
-            self.backlog_bytes -= lease.message.size
-            if self.keep is not None:
+        over = list(leases)
+        self.backlog_bytes -= settle(over)
+        if self.keep is not None:
+            for lease in over:
                 self.keep(lease.message)
 
     def refused(self, ack_ids: Iterable[str]) -> Refusals:
