@@ -19,9 +19,10 @@ from starlette.routing import Route
 
 from consumers import door
 from consumers.pubsub import ChannelStatus
-from consumers.stores.values import Market
+from consumers.stores.values import Market, Transition
 from consumers.wire import PriceTick
 from core.diagnosis import Level, Verdict
+from core.policy import Status
 from dashboard.api import routes
 from dashboard.guard import Guard
 from dashboard.hosting import control_room
@@ -98,13 +99,25 @@ def hostile(runtime: SampleRuntime) -> None:
     runtime.change(scores=replace(scores, nearest=nearest), verdict=found)
 
 
+def unscored(runtime: SampleRuntime) -> None:
+    """Every price is old: no account has a score, for reasons that are long."""
+    scores, now = runtime.scores, runtime.clock.now()
+    assert scores is not None
+    cause = ", ".join(f"{asset}: 15 s old" for asset in ("AAVE", "BTC", "LINK", "USDC", "USDT"))
+    gone = tuple(
+        Transition(now, now, f"wren-{n:02}", Status.HEALTHY, Status.UNKNOWN, None, cause)
+        for n in range(5)
+    )
+    runtime.change(scores=replace(scores, nearest=(), transitions=gone))
+
+
 def heal(runtime: SampleRuntime) -> None:
     """As it was."""
     runtime.changes = lambda picture: picture
 
 
 ACTS: dict[str, Callable[[SampleRuntime], None]] = {
-    act.__name__: act for act in (price, disconnect, replaying, hostile, heal)
+    act.__name__: act for act in (price, disconnect, replaying, hostile, unscored, heal)
 }
 
 

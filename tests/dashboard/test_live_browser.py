@@ -73,6 +73,23 @@ def test_text_that_wants_to_be_html_stays_text(
     assert not [url for url in requests if url.endswith("/x") or "evil" in url]
 
 
+def test_long_causes_leave_the_accounts_readable(overview: Page, server: Server) -> None:
+    server.act("unscored")
+    expect(overview.get_by_text("No account has a score.")).to_be_visible(timeout=WAIT)
+    rows = overview.locator(".c-changes li")
+    expect(rows).to_have_count(5)
+    for row in rows.all():
+        account, cause = (
+            row.get_by_role("link").bounding_box(),
+            row.locator(".cause").bounding_box(),
+        )
+        assert account is not None
+        assert cause is not None
+        assert account["x"] + account["width"] < cause["x"]  # beside, not over one another
+        assert cause["height"] < 2 * account["height"]  # and on one line
+    server.act("heal")
+
+
 def test_rows_keep_their_places_under_the_pointer(overview: Page, server: Server) -> None:
     table = overview.get_by_role("table").first
     expect(table.get_by_role("link").first).to_have_text("juniper-06")

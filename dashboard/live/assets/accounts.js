@@ -30,6 +30,7 @@ function frozen(held, section) {
 
 function drawAccounts(held, arrived, blind) {
   if (arrived.mode === "empty") return card("accounts", "Nearest to the next band", "", null, h("p", { class: "em" }, h("b", {}, "No account is scored yet."), " Scores appear with the first complete set of prices."));
+  if (!arrived.rows.length) return card("accounts", arrived.title, "", null, h("p", { class: "em" }, h("b", {}, "No account has a score."), " Accounts whose prices are too old are UNKNOWN; those without debt have none."));
   const section = frozen(held, arrived), untold = section.mode === "not_told";
   const enter = () => { held.over = true; }, leave = () => { held.over = false; held.draw(); };
   const end = untold ? h("a", { href: "/alerts" }, "Call list") : h("a", { href: "/accounts" }, `All ${section.total.toLocaleString("en-US")} accounts`);

@@ -33,7 +33,7 @@ function drawChanges(held, changes) {
   const body = rows.length ? h("ol", { class: "ev" }, rows.slice(0, 40).map((row) => h("li", { key: row.id },
     h("time", { title: `${day(row.at)} ${utc(row.at)} UTC, ${local(row.at)}` }, row.clock),
     h("span", {}, h("a", { class: "id mono", href: `/accounts?account=${encodeURIComponent(row.user)}` }, row.user), " ", row.before && mark(row.before, row.before), row.before && " to ", badge(row.after)),
-    h("span", { class: "t2 cause" }, row.cause))))
+    h("span", { class: "t2 cause", title: row.cause }, row.cause))))
     : h("p", { class: "em" }, h("b", {}, "No account changed its band."), " Quiet, as expected: our own score found no transition.");
   return card("changes", "Changes since your last look", from, count, body);
 }
