@@ -123,12 +123,17 @@ class Backlog:
                 dropped += lease.message.size
         return dropped
 
-    def choose(self, consumer: Consumer, room: int, byte_room: int, takers: int) -> list[Chosen]:
-        """Take out what goes next to `consumer`, one of so many takers."""
+    def choose(self, consumer: Consumer, room: int, most: int, takers: int) -> list[Chosen]:
+        """Take out what goes next to `consumer`, one of so many takers.
+
+        At most `room` messages of `most` bytes, and what flow control lets it hold. A message
+        larger than `most` goes alone, one larger than all it may hold when it holds nothing.
+        """
         again, pending, ordering = self.again, self._pending, self.ordering
         if not ordering.waiting and again.first() is None:
-            return self._choose_new(consumer, room, byte_room)
+            return self._choose_new(consumer, room, most)
         chosen: list[Chosen] = []
+        taken, credit = 0, consumer.byte_room
         keys = -(-ordering.free() // takers) if ordering.waiting else 0
         while len(chosen) < room:
             lapsed = again.first()
@@ -138,9 +143,9 @@ class Backlog:
                 message = keyed
             if message is None:
                 break
-            byte_room -= message.size
-            if byte_room < 0 and (chosen or consumer.bytes):
-                break  # but a message larger than all room gets through, alone
+            taken += message.size
+            if (taken > most and chosen) or (taken > credit and (chosen or consumer.bytes)):
+                break
             if message is keyed:
                 attempt, was_free = ordering.pop(message, consumer)
                 keys -= was_free
@@ -153,13 +158,15 @@ class Backlog:
                 chosen.append((message, 1))
         return chosen
 
-    def _choose_new(self, consumer: Consumer, room: int, byte_room: int) -> list[Chosen]:
+    def _choose_new(self, consumer: Consumer, room: int, most: int) -> list[Chosen]:
         """The same where all that waits was never delivered, at a fifth of the cost."""
         pending = self._pending
         messages = list(islice(pending, room))
-        fit = bisect_right(list(accumulate(map(_size, messages))), byte_room)
-        if not fit and messages and not consumer.bytes:
-            fit = 1  # larger than all room, alone
-        for _ in range(fit):
+        sums = list(accumulate(map(_size, messages)))
+        fit = min(
+            max(1, bisect_right(sums, most)),
+            max(not consumer.bytes, bisect_right(sums, consumer.byte_room)),
+        )
+        for _ in messages[:fit]:
             pending.popleft()
         return list(zip(messages[:fit], repeat(1), strict=False))

@@ -37,14 +37,15 @@ class Consumer:
         """How many more messages it may hold, at most `limit`."""
         return limit if self.max_messages <= 0 else min(limit, self.max_messages - self.messages)
 
-    def byte_room(self, limit: int) -> int:
-        """How many more bytes it may hold, at most `limit`."""
-        return limit if self.max_bytes <= 0 else min(limit, self.max_bytes - self.bytes)
+    @property
+    def byte_room(self) -> float:
+        """How many more bytes it may hold; infinity without a limit."""
+        return float("inf") if self.max_bytes <= 0 else self.max_bytes - self.bytes
 
     @property
     def has_room(self) -> bool:
         """Whether flow control lets it take anything now."""
-        return self.room(1) > 0 and self.byte_room(1) > 0
+        return self.room(1) > 0 and self.byte_room > 0
 
     def hold(self, messages: int, size: int) -> None:
         """It was handed `messages` of together `size` bytes."""

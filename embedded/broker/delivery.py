@@ -136,10 +136,9 @@ class Delivery:
         takers = self.takers.with_room()
         share = BATCH_MESSAGES if takers == 1 else self._waiting.share(takers)
         room = consumer.room(min(BATCH_MESSAGES, share))
-        byte_room = consumer.byte_room(BATCH_BYTES)
-        if room <= 0 or byte_room <= 0:
+        if room <= 0 or consumer.byte_room <= 0:
             return []
-        chosen = self._waiting.choose(consumer, room, byte_room, takers)
+        chosen = self._waiting.choose(consumer, room, BATCH_BYTES, takers)
         if not chosen:
             return []
         deadline = self._clock.monotonic() + consumer.deadline_s

@@ -1,5 +1,7 @@
 """Credit: no stream holds more than it may, and what waits for want of room is counted."""
 
+import pytest
+
 from embedded.broker.delivery import BATCH_BYTES
 from tests.embedded.broker.doubles import Bench, sequences
 
@@ -34,6 +36,26 @@ def test_a_batch_stays_below_what_a_default_client_receives() -> None:
     stream = bench.open()
     bench.offer(*range(10), size=BATCH_BYTES // 3)
     assert len(bench.take(stream)) == 3
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("limit", [0, 16 * BATCH_BYTES])
+def test_a_message_larger_than_a_batch_goes_alone_to_a_stream_that_holds_others(
+    again: bool, limit: int
+) -> None:
+    bench = Bench()
+    stream = bench.open(size=limit)
+    bench.offer(1, size=1000)
+    assert bench.take(stream) == [1]
+    bench.offer(2, size=1000)
+    bench.offer(3, size=BATCH_BYTES + 1_000_000)
+    bench.offer(4, size=1000)
+    if again:
+        brief = bench.open(messages=1)
+        (second,) = bench.delivery.take(brief)
+        bench.delivery.detach(brief)
+        bench.delivery.modify([second.ack_id], 0)
+    assert [bench.take(stream) for _ in range(4)] == [[2], [3], [4], []]
 
 
 def test_two_streams_share_what_waits() -> None:
