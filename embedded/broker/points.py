@@ -7,7 +7,7 @@ cloud: every metric has one point a minute, and none before it is as old as the 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 from consumers.clock import Clock
@@ -103,7 +103,8 @@ class Points:
 
 
 def _pieces(span: Span, now: float) -> Iterator[tuple[float, float]]:
-    for index in range(ceil((span.end - span.start) / span.piece_s - 1e-6)):
+    ahead = max(0, floor((span.end - now) / span.piece_s - 1e-6))  # those yet to come
+    for index in range(ahead, ceil((span.end - span.start) / span.piece_s - 1e-6)):
         end = span.end - index * span.piece_s
         start = max(span.start, end - span.piece_s)
         if start < now:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from consumers.monitoring import BacklogSource
-from tests.embedded.broker.hour import Hour, hour
+from tests.embedded.broker.hour import Hour, hour, value
 
 BACKLOG = "subscription/num_undelivered_messages"
 SENT = "subscription/sent_message_count"
@@ -57,6 +57,28 @@ def test_a_delta_comes_in_pieces_of_a_minute_that_leave_nothing_out(now: Hour) -
     assert [(start, end) for start, end, _ in points] == [(60, 0), (120, 60), (150, 120)]
     assert sum(count for _, _, count in points) == 9
     assert now.points(SENT + ONLY_PULLED, 45) == [(45, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "ages"),  # how long ago the points end: at full minutes before the interval's end
+    [
+        (timedelta(0), [0, 60]),
+        (timedelta(minutes=2), [0, 60]),
+        (timedelta(minutes=2, seconds=15), [0, 45]),
+        (timedelta(days=365 * 200), [0, 60]),
+    ],
+)
+def test_an_interval_may_end_in_the_future(now: Hour, ahead: timedelta, ages: list[float]) -> None:
+    now.broker.advance(30)
+    now.publish(9)
+    now.take(9)
+    now.broker.advance(40)
+    request = now.request(SENT + ONLY_PULLED)
+    request["interval"].end_time += ahead
+    (series,) = now.broker.metrics.list_time_series(request=request, timeout=5)
+    today = now.broker.clock.now()
+    assert [(today - p.interval.end_time).total_seconds() for p in series.points] == ages
+    assert sum(value(point.value) for point in series.points) == 9
 
 
 def test_what_is_deleted_has_no_series(now: Hour) -> None:
