@@ -15,6 +15,8 @@ from embedded.broker.encoding import Message
 from embedded.broker.redelivery import Lease
 
 _NEVER = float("inf")
+_LOOK_S = 1.0
+_FEW = 64  # entries that are not worth a clearing
 
 
 class _Key:
@@ -34,7 +36,7 @@ class Ordering:
     """The keys of one subscription that have unsettled messages.
 
     Each key that may go on is in one heap: its holder's, or that of the free keys. Entries that no
-    longer hold are left there and passed over.
+    longer hold are left there and passed over, and cleared when they are the most.
     """
 
     def __init__(self) -> None:
@@ -44,6 +46,7 @@ class Ordering:
         self._blocked: list[tuple[float, str]] = []
         self._early = 0
         self._since = 0.0  # nothing that waits was published before this; a lower bound
+        self._looked = -_NEVER  # up to when what waits was looked through
 
     def __len__(self) -> int:
         """Messages that wait to go out, or were acknowledged too early to be let go."""
@@ -97,6 +100,7 @@ class Ordering:
         was_free = key.holder is None
         key.holder = consumer
         self._announce(message.key, key)
+        self._tidy()
         return attempt, was_free
 
     def went(self, lease: Lease) -> None:
@@ -196,10 +200,13 @@ class Ordering:
         return moved
 
     def drop(self, before: float) -> int:
-        """Give up on what waits and was published before then; how many bytes that was."""
-        if not self.waiting or before <= self._since:
+        """Give up on what waits and was published before then; how many bytes that was.
+
+        Looks at every key, so at most once a second.
+        """
+        if not self.waiting or before <= self._since or before < self._looked + _LOOK_S:
             return 0
-        dropped, self._since = 0, _NEVER
+        dropped, self._since, self._looked = 0, _NEVER, before
         for name, key in list(self._keys.items()):
             count = len(key.waiting)
             while key.waiting and key.waiting[0][0].published < before:
@@ -209,6 +216,7 @@ class Ordering:
             if count != len(key.waiting):
                 self.waiting -= count - len(key.waiting)
                 self._let_go(name, key)
+        self._tidy()
         return dropped
 
     def clear(self) -> None:
@@ -235,6 +243,20 @@ class Ordering:
         if key.waiting and not key.blocked and (holder is None or not holder.closed):
             heap = self._ready.setdefault(holder, [])
             heapq.heappush(heap, (key.waiting[0][0].sequence, name))
+            if len(heap) > 2 * len(self._keys) + _FEW:
+                self._rebuild(holder, heap)
+
+    def _rebuild(self, holder: Consumer | None, heap: list[tuple[int, str]]) -> None:
+        heap[:] = [
+            (key.waiting[0][0].sequence, name)
+            for name, key in self._keys.items()
+            if key.holder is holder and key.waiting and not key.blocked
+        ]
+        heapq.heapify(heap)
+
+    def _tidy(self) -> None:
+        if not self.waiting:
+            self._ready.clear()
 
     def _head(self, holder: Consumer | None) -> Message | None:
         heap = self._ready.get(holder)

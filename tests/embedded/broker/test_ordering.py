@@ -4,6 +4,8 @@ import pytest
 
 from embedded.broker.consumer import Consumer
 from embedded.broker.departures import GRACE_S
+from embedded.broker.encoding import Message
+from embedded.broker.ordering import Ordering
 from embedded.broker.policy import DeliveryPolicy
 from tests.embedded.broker.doubles import Bench
 
@@ -222,6 +224,25 @@ def test_messages_of_keys_beyond_retention_are_given_up() -> None:
     bench.offer(3, key="eth")
     assert (bench.delivery.backlog, bench.delivery.backlog_bytes) == (1, 10)
     assert bench.take(bench.open()) == [3]
+
+
+def test_keys_that_nobody_reads_cost_no_more_as_time_goes_by() -> None:
+    ordering = Ordering()
+    for minute in range(1000):
+        for key in range(5):
+            ordering.offer(Message(5 * minute + key, 60.0 * minute, 10, b"", b"", f"key {key}"))
+        ordering.drop(60.0 * minute - 600)
+    assert ordering.waiting == 55
+    assert ordering.free() < 100
+    ordering.drop(float("inf"))
+    assert (ordering.waiting, ordering.free()) == (0, 0)
+
+
+def test_what_outlived_its_retention_is_looked_for_once_a_second() -> None:
+    ordering = Ordering()
+    for number in range(4):
+        ordering.offer(Message(number, number * 0.4, 10, b"", b"", f"key {number}"))
+    assert [ordering.drop(before) for before in (0.3, 0.7, 1.1, 1.3)] == [10, 0, 0, 30]
 
 
 def test_the_oldest_may_be_one_acknowledged_too_early() -> None:
