@@ -16,6 +16,7 @@ Series = Mapping[str, str]
 Predicate = Callable[[Series], bool]
 
 _LONGEST = 2048
+_DEEPEST = 50
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<sign>!=|[=:(),])"""
     r"""|(?P<word>[A-Za-z0-9_./-]+))"""
@@ -32,11 +33,11 @@ _FUNCTIONS: Mapping[str, Callable[[str, tuple[str, ...]], bool]] = {
 @dataclass(frozen=True, slots=True)
 class MetricFilter:
     """A parsed filter; `keys` are those it mentions, `matches` tells whether a series is wanted,
-    `types` are the metric types it names in full."""
+    `types` are the metric types that alone can match, None if it does not narrow them by name."""
 
     keys: frozenset[str]
     matches: Predicate
-    types: frozenset[str] = frozenset()
+    types: frozenset[str] | None = None
 
     def only(self, *allowed: str) -> "MetricFilter":
         """Itself, refused when it goes by anything but the keys that begin so."""
@@ -51,8 +52,8 @@ def parse(text: str) -> MetricFilter:
     if len(text) > _LONGEST:
         raise InvalidArgumentError("filter length", len(text), f"be at most {_LONGEST}")
     parser = _Parser(text)
-    matches = parser.conjunction()
-    return MetricFilter(frozenset(parser.keys), matches, frozenset(parser.types))
+    whole = parser.conjunction()
+    return MetricFilter(frozenset(parser.keys), whole.matches, whole.types)
 
 
 def key(text: str, field: str = "filter") -> str:
@@ -63,45 +64,66 @@ def key(text: str, field: str = "filter") -> str:
     return plain.replace(".label.", ".labels.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A part of a filter; `types` as in MetricFilter."""
+
+    matches: Predicate
+    types: frozenset[str] | None = None
+
+
 class _Parser:
     """Recursive descent over the tokens: (kind, text, position)."""
 
     def __init__(self, text: str) -> None:
         self.keys: set[str] = set()
-        self.types: set[str] = set()
         self._text = text
+        self._depth = 0
         self._tokens = _tokens(text)
         self._next = 0
 
-    def conjunction(self, closing: str = "") -> Predicate:
+    def conjunction(self, closing: str = "") -> _Term:
         """Terms that must all hold, up to `closing` or the end."""
         terms = [self._disjunction()]
         while self._peek() != closing:
             if self._peek() == "AND":
                 self._next += 1
             terms.append(self._disjunction())
-        return lambda series: all(term(series) for term in terms)
+        narrow = [term.types for term in terms if term.types is not None]
+        return _Term(
+            lambda series: all(term.matches(series) for term in terms),
+            frozenset.intersection(*narrow) if narrow else None,
+        )
 
-    def _disjunction(self) -> Predicate:
+    def _disjunction(self) -> _Term:
         terms = [self._term()]
         while self._peek() == "OR":
             self._next += 1
             terms.append(self._term())
-        return lambda series: any(term(series) for term in terms)
+        narrow = [term.types for term in terms if term.types is not None]
+        return _Term(
+            lambda series: any(term.matches(series) for term in terms),
+            frozenset.union(*narrow) if len(narrow) == len(terms) else None,
+        )
 
-    def _term(self) -> Predicate:
-        if self._peek() == "NOT":
-            self._next += 1
-            inner = self._term()
-            return lambda series: not inner(series)
-        if self._peek() == "(":
-            self._next += 1
+    def _term(self) -> _Term:
+        opening = self._peek()
+        if opening not in ("NOT", "("):
+            return self._comparison()
+        self._next += 1
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise InvalidArgumentError("filter", self._text, f"be nested at most {_DEEPEST} deep")
+        if opening == "NOT":
+            negated = self._term().matches
+            inner = _Term(lambda series: not negated(series))
+        else:
             inner = self.conjunction(")")
             self._next += 1
-            return inner
-        return self._comparison()
+        self._depth -= 1
+        return inner
 
-    def _comparison(self) -> Predicate:
+    def _comparison(self) -> _Term:
         key = self._key()
         kind, sign = self._take()
         if kind != "sign" or sign not in ("=", "!=", ":"):
@@ -111,12 +133,13 @@ class _Parser:
             test, named = self._function(value)
         elif kind in ("string", "word"):
             test = _has(value) if sign == ":" else _equals(value)
-            named = () if sign == ":" else (value,)
+            named = (value,) if sign == "=" else ()
         else:
             raise self._error("a value")
-        if key == "metric.type" and sign != "!=":
-            self.types.update(named)
-        return lambda series: test(series.get(key, "")) != (sign == "!=")
+        return _Term(
+            lambda series: test(series.get(key, "")) != (sign == "!="),
+            frozenset(named) if key == "metric.type" and named and sign != "!=" else None,
+        )
 
     def _key(self) -> str:
         kind, key = self._take()

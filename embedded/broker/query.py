@@ -64,7 +64,7 @@ class Query:
 
     def check(self) -> None:
         """Refuse steps that do not suit the metrics it names, whether or not they have series."""
-        for named in self.wanted.types & METRICS.keys():
+        for named in (self.wanted.types or frozenset()) & METRICS.keys():
             metric, nobody = METRICS[named], {"project_id": self.project}
             series = [
                 Series(named, {}, "", nobody, metric.kind, metric.value_type, metric.unit, [])
@@ -73,13 +73,14 @@ class Query:
                 series = step.apply(series)
 
     def _raw(self, registry: Registry, points: Points) -> Iterator[Series]:
+        types = self.wanted.types
         for resource in RESOURCES:
             for subject in resource.every(registry):
                 labels = resource.labels(subject)
                 if labels["project_id"] != self.project:
                     continue
                 for metric in resource.metrics:
-                    if self.wanted.types and metric.type not in self.wanted.types:
+                    if types is not None and metric.type not in types:
                         continue
                     for metric_labels, found in points.of(metric, subject, self.span):
                         series = Series(

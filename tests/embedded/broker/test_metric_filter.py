@@ -81,6 +81,42 @@ def test_it_refuses_what_it_cannot_read(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "types"),
+    [
+        ('metric.type = "x"', {"x"}),
+        ('metric.type = one_of("x", "y") AND project = "p"', {"x", "y"}),
+        ('metric.type = "x" OR metric.type = "y"', {"x", "y"}),
+        ('metric.type = one_of("x", "y") (metric.type = "y" OR metric.type = "z")', {"y"}),
+        ('metric.type = "x" AND metric.type = "y"', set()),
+        ('metric.type = "x" AND NOT metric.type = "y"', {"x"}),
+        ('metric.type = "x" OR project = "p"', None),
+        ('metric.type = "x" OR metric.type = starts_with("y")', None),
+        ('NOT metric.type = "x"', None),
+        ('NOT (metric.type = "x" OR metric.type = "y")', None),
+        ('NOT NOT metric.type = "x"', None),
+        ('metric.type != "x"', None),
+        ('metric.type != one_of("x", "y")', None),
+        ('metric.type : "x"', None),
+        ('project = "x"', None),
+    ],
+)
+def test_it_narrows_the_types_only_by_what_every_match_must_have(
+    text: str, types: set[str] | None
+) -> None:
+    assert parse(text).types == types
+
+
+@pytest.mark.parametrize(("left", "right"), [("(", ")"), ("NOT ", ""), ("NOT NOT (", ")")])
+def test_it_may_be_nested_fifty_deep(left: str, right: str) -> None:
+    parts = 50 // len(left.split())
+    plain = 'project = "fusion"'
+    assert parse(left * parts + plain + right * parts).matches(SERIES)
+    for more in (parts + 1, 200):
+        with pytest.raises(InvalidArgumentError, match="at most 50 deep"):
+            parse(left * more + plain + right * more)
+
+
 def test_it_says_which_keys_it_mentions() -> None:
     found = parse('metric.type = "x" AND resource.label.topic_id = "y"')
     assert found.keys == {"metric.type", "resource.labels.topic_id"}

@@ -1,6 +1,6 @@
 """ListTimeSeries: filters, order, pages, views, and what it refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -72,6 +72,38 @@ def test_series_come_by_metric_then_by_resource(made: Hour, types: str) -> None:
         (each.metric.type.rpartition("/")[2], each.resource.labels["subscription_id"])
         for each in found
     ] == [(age, name) for age in ages for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        ('NOT metric.type = "{0}/num_undelivered_messages"', {"backlog_bytes", "unacked_bytes"}),
+        (
+            '(metric.type = "{0}/backlog_bytes" OR metric.type = starts_with("{0}/unacked_b"))',
+            {"backlog_bytes", "unacked_bytes"},
+        ),
+        (
+            '(metric.type = "{0}/moods" OR metric.type = "{0}/backlog_bytes")',
+            {"backlog_bytes"},
+        ),
+        ('NOT (metric.type = "{0}/moods" OR metric.type : "unacked")', {"backlog_bytes"}),
+        (
+            'metric.type = "{0}/backlog_bytes" AND NOT metric.type = "{0}/moods"',
+            {"backlog_bytes"},
+        ),
+        ('metric.type = "{0}/backlog_bytes" AND metric.type = "{0}/unacked_bytes_by_region"', ()),
+    ],
+)
+def test_no_series_is_lost_by_a_not_or_an_or(
+    made: Hour, types: str, expected: Collection[str]
+) -> None:
+    found = asked(
+        made,
+        types.format(f"{PUBSUB}/subscription")
+        + ' AND resource.labels.subscription_id = "prices" AND metric.type:"bytes"',
+    )
+    seen = {each.metric.type.rpartition("/")[2].removesuffix("_by_region") for each in found}
+    assert seen - {"retained_acked_bytes"} == set(expected)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
