@@ -112,8 +112,11 @@ class Delivery:
 
     def attach(self, consumer: Consumer) -> None:
         """A stream opens, or a pull begins to wait."""
-        for gone in self._departures.arrived(consumer):
+        free, own = self._departures.arrived(consumer)
+        for gone in free:
             self._release(gone)
+        for gone in own:
+            self._hand_over(gone, consumer)
         self._waiting.ordering.hand_over(consumer)
         self.takers.add(consumer)
 
@@ -251,8 +254,17 @@ class Delivery:
 
     def _release(self, gone: Consumer) -> None:
         """A stream is gone for good: its leases come again, which is nobody's failure."""
-        held = [lease for lease in self._leases.values() if lease.consumer is gone]
-        self._lapse(held, failed=False)
+        self._lapse(self._held_by(gone), failed=False)
+
+    def _hand_over(self, gone: Consumer, heir: Consumer) -> None:
+        """Its client has opened a new stream: that one holds the leases now."""
+        for lease in self._held_by(gone):
+            lease.put_down()
+            lease.consumer = heir
+            heir.hold(1, lease.message.size)
+
+    def _held_by(self, consumer: Consumer) -> list[Lease]:
+        return [lease for lease in self._leases.values() if lease.consumer is consumer]
 
     def _lapse(self, leases: Iterable[Lease], *, failed: bool) -> None:
         """These deliveries came to nothing: forward to the dead letter topic or deliver again."""

@@ -5,8 +5,9 @@ subscribers on one machine and a restarted dashboard should not wait 30 s for it
 a stream that ends keeps its leases for `GRACE_S` (a client that shuts down cleanly sends its last
 acknowledgements after closing its stream); then, or as soon as another client opens a stream, they
 are delivered again, without counting as a failed attempt. A stream that the same client
-(`client_id`) opens again takes its leases back. Server keepalive finds streams whose peer is gone
-without a word within about 15 s. With exactly-once delivery leases run to their deadline.
+(`client_id`) opens again takes its leases over and is counted on for them. Server keepalive finds
+streams whose peer is gone without a word within about 15 s. With exactly-once delivery leases run
+to their deadline.
 """
 
 from embedded.broker.consumer import Consumer
@@ -24,11 +25,13 @@ class Departures:
         """It has just ended."""
         self._until[gone] = now + GRACE_S
 
-    def arrived(self, consumer: Consumer) -> list[Consumer]:
-        """Those whose leases are free because somebody else is here; none is waited for longer."""
-        mine, client_id = list(self._until), consumer.client_id
+    def arrived(self, consumer: Consumer) -> tuple[list[Consumer], list[Consumer]]:
+        """Those whose leases are free because somebody else is here, and those whose leases are
+        now those of `consumer`; none is waited for longer."""
+        ended, client_id = list(self._until), consumer.client_id
         self._until.clear()
-        return [gone for gone in mine if not client_id or gone.client_id != client_id]
+        own = [gone for gone in ended if client_id and gone.client_id == client_id]
+        return [gone for gone in ended if gone not in own], own
 
     def due(self, now: float) -> list[Consumer]:
         """Those whose grace is over; they are forgotten."""
