@@ -169,10 +169,14 @@ class Subscriber:
             streaming=False,
         )
         delivery.attach(consumer)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _patience(context)
         try:
             leases = delivery.take(consumer)
-            if not leases and not request.return_immediately:
-                await _at_most(_patience(context), arrived)
+            while not leases and not request.return_immediately and loop.time() < until:
+                # It may be woken for what another was quicker to take, or what it may not have.
+                await _at_most(until - loop.time(), arrived)
+                arrived.clear()
                 if consumer.error:
                     raise consumer.error
                 leases = delivery.take(consumer)

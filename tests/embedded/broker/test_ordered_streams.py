@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
@@ -143,6 +144,21 @@ def test_a_crashed_clients_keys_move_to_its_successor_in_order(
     with raw_stream(broker, ordered, client_id="second") as second:
         eventually(lambda: len(second.messages) == 4, timeout=3)
         assert second.data == [b"0", b"1", b"2", b"3"]
+
+
+def test_a_waiting_pull_is_not_ended_by_a_key_that_another_holds(
+    publisher: PublisherClient, subscriber: SubscriberClient, topic: str, ordered: str
+) -> None:
+    _publish(publisher, topic, "eth", 1)
+    (held,) = pull(subscriber, ordered)
+    with ThreadPoolExecutor(1) as pool:
+        pulled = pool.submit(pull, subscriber, ordered, wait=True)
+        for number in range(2, 5):
+            _publish(publisher, topic, "eth", number)
+            with pytest.raises(TimeoutError):
+                pulled.result(0.1)
+        subscriber.acknowledge(subscription=ordered, ack_ids=[held.ack_id])
+        assert [each.message.data for each in pulled.result(5)] == [b"2", b"3", b"4"]
 
 
 def test_pull_gives_the_next_of_a_key_when_its_batch_is_acknowledged(
