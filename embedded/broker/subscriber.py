@@ -123,8 +123,8 @@ class Subscriber:
         return EMPTY
 
     def _modify_push(self, request: Any) -> Any:
-        subscription = self._registry.in_use(request.subscription)
-        subscription.settings.push_config.CopyFrom(request.push_config)
+        changes = Subscription(name=request.subscription, push_config=request.push_config)
+        self._registry.update_subscription(changes, ["push_config"])
         return EMPTY
 
     def _get_snapshot(self, request: Any) -> Any:

@@ -47,6 +47,10 @@ class Desk:
             subscription=change, update_mask={"paths": paths}
         )
 
+    def push(self, subscription: Any) -> None:
+        """Change where one pushes to, by the call for just that."""
+        self.subscriber.modify_push_config(subscription=subscription.name, **PUSH)
+
     def publish(self, **message: Any) -> None:
         """One message."""
         publish(self.publisher, self.topic, [message])
@@ -208,6 +212,11 @@ NOT_TAKEN: dict[str, tuple[Callable[[Desk], object], type[exceptions.GoogleAPICa
         lambda d: d.subscribe(**PUSH, enable_exactly_once_delivery=True),
         REFUSED,
     ),
+    "exactly-once by push, afterwards": (
+        lambda d: d.push(d.subscribe(enable_exactly_once_delivery=True)),
+        REFUSED,
+    ),
+    "pushing to two places, afterwards": (lambda d: d.push(d.subscribe(**BIGQUERY)), REFUSED),
     "a mask of an output field": (
         lambda d: d.update("topic_message_retention_duration"),
         REFUSED,

@@ -176,3 +176,5 @@ def test_a_push_endpoint_is_stored(subscriber: SubscriberClient, subscription: s
     subscriber.modify_push_config(subscription=subscription, push_config=config)
     found = subscriber.get_subscription(subscription=subscription)
     assert found.push_config.push_endpoint == "https://example.com/push"
+    subscriber.modify_push_config(subscription=subscription, push_config={})
+    assert not subscriber.get_subscription(subscription=subscription).push_config.push_endpoint
