@@ -45,6 +45,10 @@ class Limits:
         """What publish requests that wait for room may be, together."""
         return self.memory_bytes // 8
 
+    def cost(self, size: int, messages: int) -> int:
+        """What so many messages of together `size` bytes take."""
+        return size + messages * self.overhead
+
 
 class Keeper(Protocol):
     """Something that remembers messages for seeking back."""
@@ -73,7 +77,7 @@ class Memory:
     @property
     def held(self) -> int:
         """Bytes held, overhead included."""
-        return self.bytes + self.messages * self.limits.overhead
+        return self.limits.cost(self.bytes, self.messages)
 
     def charge(self, messages: Sequence[Message]) -> None:
         """These were published; each gives back what it took when the last holder lets go."""

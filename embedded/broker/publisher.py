@@ -62,7 +62,8 @@ class Publisher:
         """Held while the broker's memory is full; refused before the caller gives up."""
         if not self._gate.open:
             self._registry.topic(request.topic).check(request)  # what is wrong need not wait
-            await self._gate.enter(request.ByteSize(), _patience_s(context))
+            size, count = request.ByteSize(), len(request.messages)
+            await self._gate.enter(size, count, _patience_s(context))
         return _PublishResponse(message_ids=self._registry.publish(request))
 
     def _get(self, request: Any) -> Any:
