@@ -13,7 +13,7 @@ import grpc.aio
 from consumers.clock import SystemClock
 from embedded.broker import publisher, subscriber
 from embedded.broker.errors import BindError, UnavailableError
-from embedded.broker.memory import Limits
+from embedded.broker.memory import MIB, Limits
 from embedded.broker.points import Points
 from embedded.broker.registry import Registry
 from embedded.broker.rpc import service
@@ -21,7 +21,8 @@ from embedded.broker.sampling import Sampler
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # else a second broker would share the port without a word
-    ("grpc.max_receive_message_length", -1),
+    # Enough for every request there may be, and what is somewhat larger is told why it may not be.
+    ("grpc.max_receive_message_length", 32 * MIB),
     ("grpc.max_send_message_length", -1),
     # Find peers that went without closing their connection: ping, and take no answer for an answer.
     ("grpc.keepalive_time_ms", 10_000),

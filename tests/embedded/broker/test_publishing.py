@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.api_core import exceptions
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1 import PublisherClient as GeneratedClient
 
 from embedded.broker import BrokerProcess
 from tests.embedded.broker.calls import publish
@@ -95,3 +96,14 @@ def test_what_client_libraries_add_to_a_message_is_taken(
     assert dict(received.message.attributes) == {"googclient_traceparent": trace}
     with pytest.raises(exceptions.InvalidArgument):
         publisher.publish(topic, b"", google="x").result(5)
+
+
+@pytest.mark.parametrize(
+    ("mib", "error"), [(31, exceptions.InvalidArgument), (33, exceptions.ResourceExhausted)]
+)
+def test_a_request_that_is_far_too_large_is_not_even_read(
+    publisher: PublisherClient, topic: str, mib: int, error: type[Exception]
+) -> None:
+    messages = [{"data": bytes(1024 * 1024)}] * mib
+    with pytest.raises(error):
+        GeneratedClient.publish(publisher, topic=topic, messages=messages, retry=None)
