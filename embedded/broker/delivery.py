@@ -116,7 +116,8 @@ class Delivery:
         for gone in free:
             self._release(gone)
         for gone in own:
-            self._hand_over(gone, consumer)
+            for lease in self._held_by(gone):
+                lease.pass_to(consumer)
         self._waiting.ordering.hand_over(consumer)
         self.takers.add(consumer)
 
@@ -255,13 +256,6 @@ class Delivery:
     def _release(self, gone: Consumer) -> None:
         """A stream is gone for good: its leases come again, which is nobody's failure."""
         self._lapse(self._held_by(gone), failed=False)
-
-    def _hand_over(self, gone: Consumer, heir: Consumer) -> None:
-        """Its client has opened a new stream: that one holds the leases now."""
-        for lease in self._held_by(gone):
-            lease.put_down()
-            lease.consumer = heir
-            heir.hold(1, lease.message.size)
 
     def _held_by(self, consumer: Consumer) -> list[Lease]:
         return [lease for lease in self._leases.values() if lease.consumer is consumer]

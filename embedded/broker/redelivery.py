@@ -31,6 +31,12 @@ class Lease(Delivered):
             self.consumer.release(1, self.message.size)
             self.consumer = None
 
+    def pass_to(self, heir: Consumer) -> None:
+        """`heir` holds it from now on."""
+        self.put_down()
+        self.consumer = heir
+        heir.hold(1, self.message.size)
+
 
 def settle(leases: Iterable[Lease]) -> int:
     """None of these counts against its holder's flow control any more; their bytes together.
