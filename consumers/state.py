@@ -140,8 +140,9 @@ def _prices(picture: Picture, now: datetime) -> dict[str, Any]:
 
 def _backlog(held: SubscriptionBacklog, picture: Picture) -> dict[str, Any]:
     """What the last poll said; after a gap or a failed poll it is NO DATA, never the old."""
-    known = picture.backlogs.error is None and not held.gap
     now = picture.at
+    name, period = held.subscription, picture.settings.backlog_period
+    known = picture.backlogs.known(name, now, period) is not None
     return {
         "state": "OK" if known else "NO DATA",
         "backlog": held.backlog if known else None,

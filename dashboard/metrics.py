@@ -73,14 +73,18 @@ class PictureCollector(Collector):
     def _backlogs(self) -> Iterator[Metric]:
         p = self._p
         backlog = GaugeMetricFamily(
-            "fusion_backlog_messages", "Undelivered messages.", labels=["subscription"]
+            "fusion_backlog_messages",
+            "Undelivered messages; none of a subscription that Monitoring tells nothing of now.",
+            labels=["subscription"],
         )
         oldest = GaugeMetricFamily(
             "fusion_oldest_unacked_seconds", "Age of the oldest one.", labels=["subscription"]
         )
-        for held in p.backlogs.subscriptions.values():
-            if held.backlog is not None:
-                backlog.add_metric([held.subscription], held.backlog)
+        for name in p.backlogs.subscriptions:
+            held = p.backlogs.known(name, p.at, p.settings.backlog_period)
+            if held is None or held.backlog is None:
+                continue
+            backlog.add_metric([held.subscription], held.backlog)
             if held.oldest is not None:
                 oldest.add_metric([held.subscription], held.oldest.total_seconds())
         yield from (backlog, oldest)

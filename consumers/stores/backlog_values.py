@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+UNSEEN_PERIODS = 4  # polls without a sample before the last one counts for nothing
+SHOWN_AFTER = timedelta(minutes=3)  # how late the cloud may show a sample
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionBacklog:
@@ -33,3 +36,15 @@ class BacklogsSnapshot:
     polled_at: datetime | None
     error: str | None = None
     error_since: datetime | None = None
+
+    def known(
+        self, subscription: str, now: datetime, period: timedelta
+    ) -> SubscriptionBacklog | None:
+        """What is known of it at `now`, polled every `period`: None after a gap, a failed poll or
+        a long silence, for the last figures before it are not those of now.
+        """
+        held = self.subscriptions.get(subscription)
+        if held is None or held.backlog is None or held.gap or self.error is not None:
+            return None
+        late = now - held.at > UNSEEN_PERIODS * period + SHOWN_AFTER
+        return None if late else held

@@ -1,7 +1,7 @@
 """How a consumer does: by its subscription's backlog, and by what it owes."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,6 @@ from dashboard.live.figures import Span, age, text
 
 if TYPE_CHECKING:
     from consumers.picture import Picture
-
-UNSEEN_PERIODS = 4  # polls without a sample before the last one counts for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +28,7 @@ def read(p: "Picture", subscription: str) -> Reading:
     held = p.backlogs.subscriptions.get(subscription)
     if held is None or held.backlog is None:
         return Reading("NO_DATA", (text("no sample"),))
-    if held.gap or p.backlogs.error is not None:
-        return Reading("NO_DATA", (text("no sample for "), age(held.at)))
-    if p.at - held.at > UNSEEN_PERIODS * p.settings.backlog_period + timedelta(minutes=3):
+    if p.backlogs.known(subscription, p.at, p.settings.backlog_period) is None:
         return Reading("NO_DATA", (text("no sample for "), age(held.at)))
     return judge(held, p.at, limits(p.settings.cadence))
 
@@ -42,14 +38,19 @@ def judge(held: SubscriptionBacklog, now: datetime, bounds: Limits) -> Reading:
 
     The sample is older than now; what waited then has waited longer since.
     """
-    backlog = held.backlog or 0
-    oldest = held.oldest or timedelta(0)
-    since = held.at - oldest
-    if held.streams == 0 and backlog:
-        return Reading("STOP", (*_waiting(backlog), age(since)), "nobody listening")
-    if not backlog or oldest <= bounds.late:
+    backlog, oldest = held.backlog or 0, held.oldest
+    if not backlog:
+        return Reading("OK", (text("0.0 s behind"),))
+    foot = (*_waiting(backlog), text("age unknown") if oldest is None else age(held.at - oldest))
+    if held.streams == 0:
+        return Reading("STOP", foot, "nobody listening")
+    if oldest is None:
+        stuck = _never_fell(held)
+        if stuck and not held.out_per_s:
+            return Reading("STALL" if held.in_per_s else "STOP", foot, f"{backlog:,} waiting")
+        return Reading("WARN", foot, "age unknown")
+    if oldest <= bounds.late:
         return Reading("OK", (text(f"{max(0.0, oldest.total_seconds()):.1f} s behind"),))
-    foot = (*_waiting(backlog), age(since))
     if not held.out_per_s and _never_fell(held) and oldest > bounds.stale:
         if held.in_per_s:
             return Reading("STALL", foot, "delivered, never acknowledged")

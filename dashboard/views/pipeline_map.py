@@ -130,14 +130,15 @@ def _room(picture: Picture) -> tuple[str, str]:
 
 
 def _dead(picture: Picture) -> tuple[str, str]:
+    period = picture.settings.backlog_period
     letters = [
-        held.backlog
-        for name, held in picture.backlogs.subscriptions.items()
+        picture.backlogs.known(name, picture.at, period)
+        for name in picture.backlogs.subscriptions
         if name.endswith(".dead")
     ]
     if not letters or None in letters:
         return "NO_DATA", "no sample"
-    count = sum(letter or 0 for letter in letters)
+    count = sum(held.backlog or 0 for held in letters if held is not None)
     return ("WARN", f"{plural(count, 'letter')}") if count else ("OK", "empty")
 
 

@@ -1,6 +1,7 @@
 """The rows of the Pipeline page: subscriptions, our own feeds, the journal, latencies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from consumers.picture import Picture
@@ -70,9 +71,13 @@ def _polled(picture: Picture) -> list[Cell]:
 
 
 def _subscription(picture: Picture, held: SubscriptionBacklog) -> Row:
-    reading = consumer.read(picture, held.subscription)
+    name, period = held.subscription, picture.settings.backlog_period
+    reading = consumer.read(picture, name)
     points, holes = series.from_times(held.history)
-    grows = series.slope(points)
+    age = cells.age(held.at)
+    if picture.backlogs.known(name, picture.at, period) is None:  # what was is not what is
+        held = replace(held, backlog=None, oldest=None, in_per_s=None, out_per_s=None, streams=None)
+    grows = None if held.backlog is None else series.slope(points)
     return Row(
         [
             cells.mono(held.subscription),
@@ -86,7 +91,7 @@ def _subscription(picture: Picture, held: SubscriptionBacklog) -> Row:
             _drains(held.backlog, grows, quiet=reading.state == "OK"),
             None if held.streams is None else f"{held.streams:,}",
             _rule(reading, held, points),
-            cells.sequence(cells.text("monitoring,"), cells.age(held.at)),
+            cells.sequence(cells.text("monitoring,"), age),
         ]
     )
 
@@ -149,7 +154,7 @@ def _rule(reading: consumer.Reading, held: SubscriptionBacklog, points: Points) 
     words = {
         "STOP": reading.why,
         "STALL": reading.why,
-        "WARN": f"backlog did not shrink in {count} samples",
+        "WARN": reading.why or f"backlog did not shrink in {count} samples",
         "NO_DATA": "no sample: neither zero nor well",
     }.get(reading.state)
     if words is not None:

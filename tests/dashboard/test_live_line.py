@@ -134,6 +134,10 @@ def test_no_sample_is_no_data_and_never_ok(runtime: SampleRuntime) -> None:
         ({"backlog": 9, "oldest": 40 * SECOND, "in_per_s": 0.0, "out_per_s": 0.0}, "STOP"),
         ({"backlog": 9, "oldest": 10 * SECOND, "out_per_s": 0.0}, "WARN"),
         ({"backlog": 9, "oldest": 40 * SECOND, "out_per_s": 2.0}, "WARN"),
+        ({"backlog": 9, "oldest": None, "in_per_s": 2.0, "out_per_s": 0.0}, "STALL"),
+        ({"backlog": 9, "oldest": None, "in_per_s": 0.0, "out_per_s": 0.0}, "STOP"),
+        ({"backlog": 9, "oldest": None, "out_per_s": 2.0}, "WARN"),
+        ({"backlog": 9, "oldest": None, "streams": 0}, "STOP"),
     ],
 )
 def test_consumer_is_judged_by_its_oldest_message_then_by_its_acks(

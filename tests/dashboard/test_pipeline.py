@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from consumers.state import state_of
 from consumers.stores.values import SubscriptionBacklog
+from dashboard.metrics import exposition
 from dashboard.views import pipeline_map, pipeline_rows
 from tests.dashboard.pages import boards, opened, page, table, words
 from tests.support_runtime import NOW, SampleRuntime, sample_runtime
@@ -44,6 +46,27 @@ def test_what_monitoring_did_not_tell_is_a_dash_and_never_zero() -> None:
     assert row[2:4] == ["\u2013", "\u2013"]
     assert row[5:10] == ["\u2013"] * 5
     assert row[10] == "no sample: neither zero nor well"
+
+
+def test_figures_from_before_a_gap_are_not_shown_as_those_of_now() -> None:
+    held = backlog("a", 7, 7, None)
+    runtime = with_backlogs(replace(held, backlog=7), replace(held, subscription="a.dead"))
+    rows = table(pipeline_rows.subscriptions(runtime.picture()).data())
+    assert [row[1] for row in rows] == ["NO DATA", "NO DATA"]
+    assert [row[2:4] + row[5:10] for row in rows] == [["\u2013"] * 7] * 2
+    assert pipeline_map._dead(runtime.picture()) == ("NO_DATA", "no sample")
+
+
+def test_a_poll_that_hangs_is_not_current_for_ever() -> None:
+    runtime = with_backlogs(replace(backlog("a", 7), at=NOW - timedelta(minutes=10)))
+    (row,) = table(pipeline_rows.subscriptions(runtime.picture()).data())
+    assert row[1] == "NO DATA"
+    told = state_of(runtime.picture(), ready=True, reasons=())["backlogs"]["subscriptions"]
+    assert told["a"]["state"] == "NO DATA"
+    assert told["a"]["backlog"] is None
+    text, _ = exposition(runtime.picture(), readers=0)
+    assert b"fusion_backlog_messages{" not in text
+    assert b"fusion_oldest_unacked_seconds{" not in text
 
 
 def test_six_hundred_going_down_by_two_a_second_drain_in_five_minutes() -> None:
