@@ -17,7 +17,7 @@ from consumers.clock import Clock
 from consumers.errors import JournalOpenError, JournalStoppedError
 from consumers.journal.claim import claim
 from consumers.journal.inbox import Inbox
-from consumers.journal.retention import Retention
+from consumers.journal.retention import Chore, Reason, Retention
 from consumers.journal.schema import open_writer
 from consumers.journal.values import JournalStatus
 from consumers.journal.work import (
@@ -26,6 +26,7 @@ from consumers.journal.work import (
     Kept,
     Outcome,
     Quarantine,
+    Raised,
     Work,
     environmental,
     give_up,
@@ -67,6 +68,7 @@ class Writer:
         self._quarantined = 0
         self._last_commit_at: datetime | None = None
         self._error: str | None = None
+        self._kept_back: set[tuple[Reason, str]] = set()  # the thread's
         self._forgotten: Counter[tuple[str, str]] = Counter()
         self._commit_seconds = Tally(SECONDS)
         self._batch_sizes = Tally(SIZES)
@@ -116,8 +118,16 @@ class Writer:
             )
 
     def _hold(self, connection: sqlite3.Connection, claimed: BinaryIO) -> None:
-        with claimed:
-            self._run(connection)
+        with claimed, contextlib.closing(connection):
+            try:
+                self._run(connection)
+            except Exception as error:
+                # Nobody may wait for ever on a thread that is gone: all are told, and it is shown.
+                log.exception("journal_writer_ended")
+                with self._lock:
+                    self._error = f"the writer has ended: {error}"
+                self._inbox.close()
+                self._abandon(())
 
     def _run(self, connection: sqlite3.Connection) -> None:
         last = 0
@@ -132,7 +142,6 @@ class Writer:
             self._forget(connection)
         with contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[Work]) -> None:
         """Commit a batch however long it takes; only a stop ends the attempts."""
@@ -222,15 +231,27 @@ class Writer:
             return
         looked_at = deleted = 0
         try:
-            work = Execute(chore.run, None, Future())
-            looked_at, deleted = _transact(connection, [work])[0]
-        except sqlite3.Error as error:
-            self._failing(error)
-        else:
+            looked_at, deleted = _forgotten(connection, chore)
             chore.settled()
+        except Exception as error:  # noqa: BLE001 - to keep too much is no reason to write nothing
+            if environmental(error):
+                self._failing(error)
+            else:
+                self._cannot_forget(chore, error)
         with self._lock:
             self._forgotten[chore.topic, str(chore.reason)] += deleted
         self._retention.done(chore, looked_at)
+
+    def _cannot_forget(self, chore: Chore, error: Exception) -> None:
+        """It is tried again with the next period; told once."""
+        if (chore.reason, chore.topic) not in self._kept_back:
+            self._kept_back.add((chore.reason, chore.topic))
+            log.error(
+                "journal_cannot_forget",
+                reason=str(chore.reason),
+                topic=chore.topic,
+                error=f"{type(error).__name__}: {error}",
+            )
 
 
 def _transact(connection: sqlite3.Connection, batch: Sequence[Work]) -> list[Outcome]:
@@ -244,6 +265,15 @@ def _transact(connection: sqlite3.Connection, batch: Sequence[Work]) -> list[Out
             connection.execute("ROLLBACK")
         raise
     return outcomes
+
+
+def _forgotten(connection: sqlite3.Connection, chore: Chore) -> tuple[int, int]:
+    """Entries looked at and deleted by the chore, committed."""
+    outcome = _transact(connection, [Execute(chore.run, None, Future())])[0]
+    if isinstance(outcome, Raised):
+        raise outcome.error
+    looked_at, deleted = outcome
+    return looked_at, deleted
 
 
 def _size(path: Path) -> int:
