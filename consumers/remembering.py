@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from consumers import actions, deliveries, outbox
+from consumers.intake import REMEMBERED
 from consumers.journal import OwnTable, Rules, Thinning
 from consumers.settings import Settings
 from consumers.topology import ALERTS, PRICES, RECEIPTS
@@ -18,6 +19,7 @@ def rules(settings: Settings) -> Rules:
 
     Settlement is never forgotten: the book is what it was plus every change since. Beyond the size
     limit the oldest prices go first: an alert is worth more than a price.
+    What a start reads back stays.
     """
     events = _events(settings)
     whole = timedelta(hours=settings.price_history_hours)
@@ -27,6 +29,7 @@ def rules(settings: Settings) -> Rules:
         thin={PRICES: Thinning(whole, price_minute)},
         most_bytes=settings.journal_max_mb * MEGABYTE,
         may_go=(PRICES, RECEIPTS, ALERTS),
+        spared={topic: newest for topic, newest in REMEMBERED.items() if newest is not None},
     )
 
 

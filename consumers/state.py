@@ -66,6 +66,7 @@ def state_of(picture: Picture, ready: bool, reasons: tuple[str, ...]) -> dict[st
             "wal_bytes": picture.journal.wal_bytes,
             "forgotten": sum(picture.journal.forgotten.values()),
             "set_aside": None if aside is None else aside.name,
+            "over_limit": picture.journal.over_limit,
         },
         "market": _market(picture.prices, now),
         "prices": _prices(picture, now),

@@ -14,7 +14,6 @@ CHUNK_BYTES = 8 * 1024 * 1024  # a message may have 10 MB, and freeing its pages
 PERIOD_S = 30.0
 BUSY_PERIOD_S = 0.1
 SERIES = 20_000  # series whose first entry is remembered while thinning
-SPARED = 40_000  # entries of each topic that go last, for a start reads them back
 
 
 class Reason(StrEnum):
@@ -57,7 +56,8 @@ class Rules:
 
     `keep`: how long a topic's entries are kept; topics not named are kept for ever. `thin`: which
     topics are thinned on the way there. `most_bytes`: of the file in use; beyond it the oldest
-    entries of the first topic in `may_go` go, then of the next; other topics keep theirs. `own`:
+    entries of the first topic in `may_go` go, then of the next; other topics keep theirs. `spared`:
+    how many of the newest of a topic stay whatever the size, for a start reads them back. `own`:
     the workers' own tables, which go last.
     """
 
@@ -65,6 +65,7 @@ class Rules:
     thin: Mapping[str, Thinning] = field(default_factory=dict)
     most_bytes: int | None = None
     may_go: tuple[str, ...] = ()
+    spared: Mapping[str, int] = field(default_factory=dict)
     own: tuple[OwnTable, ...] = ()
 
 
@@ -72,8 +73,9 @@ class Rules:
 class Chore:
     """One small piece of forgetting, to be run in a transaction of its own.
 
-    `run` answers how many entries it looked at, and how many it deleted. It touches nothing but
-    the connection; `settled` is for after the commit.
+    `run` answers how many entries it looked at, and how many it deleted; of the size, 1 and 0: what
+    must be kept is over the limit. It touches nothing but the connection; `settled` is for after
+    the commit.
     """
 
     reason: Reason
@@ -132,10 +134,10 @@ class Retention:
         most = self._rules.most_bytes
         if most is None or bytes_in_use(connection) <= most:
             return 0, 0
-        deleted = shed(connection, self._rules.may_go, CHUNK)
+        deleted = shed(connection, self._rules.may_go, CHUNK, self._rules.spared)
         for table in self._rules.own:
             deleted = deleted or _forgotten(connection, table, now - table.least)[1]
-        return CHUNK if deleted else 0, deleted
+        return CHUNK if deleted else 1, deleted
 
 
 class Thinner:
@@ -211,24 +213,24 @@ def delete_oldest(connection: sqlite3.Connection, topic: str, horizon: datetime,
     return _delete(connection, _bounded((s, n) for s, n, received in rows if received < before))
 
 
-def shed(connection: sqlite3.Connection, topics: tuple[str, ...], chunk: int) -> int:
-    """Delete about `chunk` of the oldest entries of one of the topics, the first before the others.
-
-    The newest 40,000 of each go only when no topic has more.
+def shed(
+    connection: sqlite3.Connection, topics: tuple[str, ...], chunk: int, spared: Mapping[str, int]
+) -> int:
+    """Delete about `chunk` of the oldest entries of one of the topics, the first before the others,
+    but never the newest `spared` of it; how many.
     """
-    for spared in (SPARED, 0):
-        for topic in topics:
-            last = connection.execute(
-                "SELECT seq FROM events WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
-                (topic, spared),
-            ).fetchone()
-            if last is not None:
-                rows = connection.execute(
-                    "SELECT seq, length(data) FROM events WHERE topic = ? AND seq <= ?"
-                    " ORDER BY seq LIMIT ?",
-                    (topic, last[0], chunk),
-                ).fetchall()
-                return _delete(connection, _bounded(rows))
+    for topic in topics:
+        last = connection.execute(
+            "SELECT seq FROM events WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
+            (topic, spared.get(topic, 0)),
+        ).fetchone()
+        if last is not None:
+            rows = connection.execute(
+                "SELECT seq, length(data) FROM events WHERE topic = ? AND seq <= ?"
+                " ORDER BY seq LIMIT ?",
+                (topic, last[0], chunk),
+            ).fetchall()
+            return _delete(connection, _bounded(rows))
     return 0
 
 

@@ -64,6 +64,7 @@ class JournalStatus:
     forgotten: Mapping[tuple[str, str], int] = field(default_factory=dict)
     commit_seconds: Distribution = EMPTY
     batch_sizes: Distribution = EMPTY
+    over_limit: bool = False  # what must be kept takes more than the file may
 
 
 def micros(at: datetime) -> int:

@@ -69,6 +69,7 @@ class Writer:
         self._last_commit_at: datetime | None = None
         self._error: str | None = None
         self._kept_back: set[tuple[Reason, str]] = set()  # the thread's
+        self._over_limit = False
         self._forgotten: Counter[tuple[str, str]] = Counter()
         self._commit_seconds = Tally(SECONDS)
         self._batch_sizes = Tally(SIZES)
@@ -115,6 +116,7 @@ class Writer:
                 forgotten=dict(self._forgotten),
                 commit_seconds=self._commit_seconds.read(),
                 batch_sizes=self._batch_sizes.read(),
+                over_limit=self._over_limit,
             )
 
     def _hold(self, connection: sqlite3.Connection, claimed: BinaryIO) -> None:
@@ -233,6 +235,8 @@ class Writer:
         try:
             looked_at, deleted = _forgotten(connection, chore)
             chore.settled()
+            if chore.reason is Reason.SIZE:
+                self._judge_size(over=bool(looked_at) and not deleted)
         except Exception as error:  # noqa: BLE001 - to keep too much is no reason to write nothing
             if environmental(error):
                 self._failing(error)
@@ -241,6 +245,12 @@ class Writer:
         with self._lock:
             self._forgotten[chore.topic, str(chore.reason)] += deleted
         self._retention.done(chore, looked_at)
+
+    def _judge_size(self, *, over: bool) -> None:
+        with self._lock:
+            was, self._over_limit = self._over_limit, over
+        if over and not was:
+            log.error("journal_over_its_limit", path=str(self._path), bytes=_size(self._path))
 
     def _cannot_forget(self, chore: Chore, error: Exception) -> None:
         """It is tried again with the next period; told once."""

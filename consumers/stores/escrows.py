@@ -1,8 +1,10 @@
 """Settlement events and the escrows they add up to, whatever the order the events come in."""
 
+import heapq
 import threading
 from bisect import insort
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -81,6 +83,7 @@ class EscrowStore:
         self._lock = threading.Lock()
         self._events: list[tuple[_Order, SettlementEvent, Received]] = []  # oldest first
         self._escrows: dict[str, _Escrow] = {}
+        self._moves: list[tuple[datetime, str]] = []  # a heap; for each escrow one that still holds
         self._count = 0
         self._duplicates = 0
         self._version = 0
@@ -113,9 +116,18 @@ class EscrowStore:
         if escrow is None:
             escrow = self._escrows[event.escrow] = _Escrow(event)
         escrow.take(event, place)
-        if len(self._escrows) > KEPT:
-            oldest = min(self._escrows.values(), key=lambda e: (e.updated, e.name)).name
-            del self._escrows[oldest]
+        heapq.heappush(self._moves, (escrow.updated, escrow.name))
+        while len(self._escrows) > KEPT:
+            self._forget(*heapq.heappop(self._moves))
+        if len(self._moves) > 4 * KEPT:  # most no longer hold
+            self._moves = [(each.updated, each.name) for each in self._escrows.values()]
+            heapq.heapify(self._moves)
+
+    def _forget(self, moved: datetime, name: str) -> None:
+        """The escrow whose last move that is, if it is."""
+        escrow = self._escrows.get(name)
+        if escrow is not None and escrow.updated == moved:
+            del self._escrows[name]
 
     def duplicate(self) -> None:
         """The same event came again: one effect, counted."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ BYTES = 8 * 1024 * 1024  # of a topic's recent messages; one may have 10 MB
 SAMPLES = 3_000
 WINDOW = timedelta(minutes=5)
 CATCHING_UP = timedelta(minutes=1)
-RATE_WINDOW = timedelta(minutes=1)
+RATE_SECONDS = 60
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0, 600.0)
 JOURNALLED, REPEATED, REFUSED = range(3)
 
@@ -22,12 +22,13 @@ JOURNALLED, REPEATED, REFUSED = range(3)
 class _Topic:
     """What is remembered and counted of one topic."""
 
-    __slots__ = ("acks", "bytes", "counts", "lags", "recent", "transits")
+    __slots__ = ("acks", "arrived", "bytes", "counts", "lags", "recent", "transits")
 
     def __init__(self) -> None:
         self.recent: deque[Message] = deque()  # newest first
         self.bytes = 0
         self.transits: deque[tuple[datetime, float]] = deque(maxlen=SAMPLES)
+        self.arrived: Counter[int] = Counter()  # messages by the second (POSIX) in which they came
         self.counts = [0, 0, 0]  # journalled, repeated, refused
         self.lags = Tally(SECONDS)
         self.acks = Tally(SECONDS)
@@ -40,11 +41,19 @@ class _Topic:
         while len(recent) > KEPT or (self.bytes > BYTES and len(recent) > 1):
             self.bytes -= _bytes(recent.pop())
 
+    def count(self, received: Iterable[Received]) -> None:
+        """These came; seconds that no rate asks for any more are forgotten."""
+        self.arrived.update(int(each.received_at.timestamp()) for each in received)
+        if len(self.arrived) > 2 * RATE_SECONDS:
+            for second in sorted(self.arrived)[: -RATE_SECONDS - 1]:
+                del self.arrived[second]
+
 
 class MessageRing:
     """Newest messages a topic and their transit; the lock guards all that begins with _.
 
-    Kept are a topic's newest 500 messages, or what of them has 8 MB, and 3,000 transits.
+    Kept are a topic's newest 500 messages, or what of them has 8 MB, and 3,000 transits; counted
+    are all that came, by the second.
 
     `since`: in the minute after it comes what was waiting for us, which tells nothing of the way.
     """
@@ -73,6 +82,7 @@ class MessageRing:
             if held is None:
                 held = self._topics[topic] = _Topic()
             held.keep([message for message, _ in messages])
+            held.count(m.received for m, _ in messages if not self._waited(m.received))
             measured = []
             for message, new in messages:
                 if message.refused is not None:
@@ -138,10 +148,13 @@ class MessageRing:
 
     def rates(self, now: datetime) -> dict[str, float]:
         """Messages a second over the last minute, a topic."""
-        seconds = RATE_WINDOW.total_seconds()
-        return {
-            topic: len(held) / seconds for topic, held in self._after(now - RATE_WINDOW).items()
-        }
+        start = int(now.timestamp()) - RATE_SECONDS
+        with self._lock:
+            return {
+                topic: sum(n for second, n in held.arrived.items() if second > start) / RATE_SECONDS
+                for topic, held in self._topics.items()
+                if held.arrived
+            }
 
     def _after(self, start: datetime) -> dict[str, list[tuple[datetime, float]]]:
         with self._lock:

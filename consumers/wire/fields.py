@@ -93,7 +93,7 @@ def transaction_hash(value: object, field: str) -> str:
 
 def symbol(value: object, field: str) -> str:
     """An asset's symbol, folded to upper case."""
-    folded = _folded(value) if type(value) is str else None
+    folded = _folded(value) if type(value) is str and len(value) <= 32 else None
     if folded is None:
         raise RefusedError(field)
     return folded

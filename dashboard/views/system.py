@@ -93,6 +93,9 @@ def _environment(runtime: "Runtime", picture: Picture) -> Board:
         ("You are", f"{viewer.name}, {viewer.role.value}"),
         ("Changes seen", f"{runtime.version:,}"),
     ]
+    if picture.journal.over_limit:
+        full = "what must be kept takes more than FUSION_JOURNAL_MAX_MB"
+        pairs.append(("Size", cells.state("WARN", shown=full)))
     if picture.journal.set_aside is not None:
         pairs.append(("Corrupt journal kept", cells.mono(picture.journal.set_aside.name)))
     return _pairs("Environment", "what this control room looks at", pairs, picture)

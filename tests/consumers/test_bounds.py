@@ -57,6 +57,13 @@ def receipt(channel: str, event_id: str, test_id: str = "T-1") -> DeliveryReceip
     return DeliveryReceipt(event_id, test_id, channel, "delivered", None, 1, T0, T0, "n1")
 
 
+def escrow(number: int, seconds: float) -> SettlementEvent:
+    name, when = f"e{number}", at(seconds)
+    return SettlementEvent(
+        "EscrowDeployed", 1, f"0x{seconds}", 0, name, "p", "q", Decimal(1), 1, when
+    )
+
+
 def change(key: str, user: str, amount: str, seconds: float = 1) -> Settled:
     return Settled(Delta(key, user, "ETH", Decimal(amount)), at(seconds))
 
@@ -115,10 +122,7 @@ def test_of_alerts_5000_stay_and_of_accounts_told_200000(monkeypatch: pytest.Mon
 def test_of_escrows_the_newest_2000_stay_and_of_events() -> None:
     store = EscrowStore(Versions())
     for number in range(escrow_bounds.KEPT + 50):
-        event = SettlementEvent(
-            "EscrowDeployed", 1, f"0x{number}", 0, f"e{number}", "p", "q", Decimal(1), 1, at(number)
-        )
-        store.apply(event, received(number))
+        store.apply(escrow(number, number), received(number))
     held = store.snapshot()
     assert len(held.events) == len(held.escrows) == len(store._escrows) == escrow_bounds.KEPT
     assert "e49" not in held.escrows
@@ -181,3 +185,26 @@ def test_of_changes_the_newest_keys_stay_and_every_change_is_in_the_book(
     assert (held.settled, held.elsewhere) == (250, 250)
     assert held.book.portfolio("ann").collateral == {"ETH": Decimal(126)}
     assert [*store._keys] == [f"k{n}" for n in range(400, 500)]
+
+
+def test_rates_count_all_that_came_in_the_last_minute_however_many() -> None:
+    ring = MessageRing()
+    for second in range(90):
+        came = Received(str(second), at(second), at(second))
+        ring.add_all("t", [(Message("t", came, str(n), {}, b""), n % 2 == 0) for n in range(200)])
+    assert ring.rates(at(89)) == {"t": 200.0}
+    assert ring.rates(at(119)) == {"t": 100.0}
+    assert ring.rates(at(200)) == {"t": 0.0}
+    assert len(ring._topics["t"].arrived) <= 2 * ring_bounds.RATE_SECONDS
+
+
+def test_old_moves_of_escrows_are_not_kept() -> None:
+    store = EscrowStore(Versions())
+    store.apply_all((escrow(n, n), received(n)) for n in range(20 * escrow_bounds.KEPT))
+    assert len(store._moves) <= 4 * escrow_bounds.KEPT + 1
+    for again in range(10):
+        for n in range(5):
+            store.apply(escrow(n, 10**6 + 10 * again + n), received(n))
+    names = set(store.snapshot().escrows)
+    last = 20 * escrow_bounds.KEPT
+    assert names == {*(f"e{n}" for n in range(5)), *(f"e{n}" for n in range(last - 1_995, last))}

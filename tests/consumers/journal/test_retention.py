@@ -5,8 +5,6 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from consumers.clock import SystemClock
 from consumers.journal import Entry, Journal, Rules, retention
 from consumers.topology import ALERTS, PRICES, SETTLEMENTS
@@ -48,10 +46,8 @@ def test_prices_are_forgotten_by_themselves_and_alerts_are_not(path: Path) -> No
     journal.stop()
 
 
-def test_what_a_start_reads_back_goes_last_and_what_may_not_go_never(
-    opened: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "SPARED", 10)
+def test_what_a_start_reads_back_and_what_may_not_go_stay_whatever_the_size(opened: Open) -> None:
+    spared = {PRICES: 10, ALERTS: 7}
     journal = opened(Rules())
     for topic, count in ((SETTLEMENTS, 3), (ALERTS, 12), (PRICES, 14)):
         write_new(
@@ -59,7 +55,7 @@ def test_what_a_start_reads_back_goes_last_and_what_may_not_go_never(
         )
 
     def shed() -> int:
-        return journal.execute(lambda db: retention.shed(db, (PRICES, ALERTS), 4)).result(5)
+        return journal.execute(lambda db: retention.shed(db, (PRICES, ALERTS), 4, spared)).result(5)
 
     def left() -> list[int]:
         return [len(list(journal.replay(topic))) for topic in (PRICES, ALERTS, SETTLEMENTS)]
@@ -67,24 +63,23 @@ def test_what_a_start_reads_back_goes_last_and_what_may_not_go_never(
     steps = []
     while shed():
         steps.append(left())
-    assert steps == [
-        [10, 12, 3],
-        [10, 10, 3],
-        [6, 10, 3],
-        [2, 10, 3],
-        [0, 10, 3],
-        [0, 6, 3],
-        [0, 2, 3],
-        [0, 0, 3],
-    ]
+    assert steps == [[10, 12, 3], [10, 8, 3], [10, 7, 3]]
+
+
+def test_what_must_be_kept_may_take_more_than_the_limit_and_that_is_told(
+    opened: Open, clock: FakeClock
+) -> None:
+    journal = opened(Rules(most_bytes=1, may_go=(PRICES,), spared={PRICES: 10}))
+    write_new(journal, *(Entry(PRICES, str(n), f"m{n}", NOON, NOON, b"", {}) for n in range(30)))
+    eventually(lambda: (clock.advance(1), journal.status().over_limit)[1], what="it is told")
+    assert len(list(journal.replay(PRICES))) == 10
 
 
 def test_beyond_its_size_the_oldest_prices_go_and_alerts_stay(
-    opened: Open, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    opened: Open, clock: FakeClock
 ) -> None:
-    monkeypatch.setattr(retention, "SPARED", 100)
     limit = 4 * 1024 * 1024
-    journal = opened(Rules(most_bytes=limit, may_go=(PRICES,)))
+    journal = opened(Rules(most_bytes=limit, may_go=(PRICES,), spared={PRICES: 100}))
     alerts = [Entry(ALERTS, str(n), f"a{n}", NOON, NOON, bytes(1_000), {}) for n in range(500)]
     write_new(journal, *alerts)
     data = bytes(4_000)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from consumers import wire
-from consumers.wire import PriceTick
+from consumers.wire import PriceTick, fields
 from tests.consumers.wire.bodies import NOW, PRICE, body, reason
 
 
@@ -49,6 +49,12 @@ def test_symbol_is_folded_and_nothing_beyond_ascii_folds_into_it() -> None:
     assert price(asset_symbol="wsteth").asset == "WSTETH"
     assert reason(wire.decode_price(body(PRICE, asset_symbol="ß"), {}, NOW)) == "asset_symbol"
     assert reason(wire.decode_price(body(PRICE, asset_symbol="A" * 33), {}, NOW)) == "asset_symbol"
+
+
+def test_a_text_too_long_for_a_symbol_is_not_remembered() -> None:
+    before = fields._folded.cache_info().currsize
+    assert reason(wire.decode_price(body(PRICE, asset_symbol="Q" * 999), {}, NOW)) == "asset_symbol"
+    assert fields._folded.cache_info().currsize == before
 
 
 @pytest.mark.parametrize(
