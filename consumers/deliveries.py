@@ -26,12 +26,15 @@ _FORGET = (
 def prepare(connection: sqlite3.Connection, now: datetime) -> None:
     """Create the table; what an earlier version wrote without its time is as old as this start."""
     connection.execute(_TABLE)
-    columns = {row[1] for row in connection.execute("PRAGMA table_info(deliveries)")}
-    if "at" not in columns:
+    if not _dated(connection):
         connection.execute(
             f"ALTER TABLE deliveries ADD COLUMN at REAL NOT NULL DEFAULT {now.timestamp():.3f}"
         )
     connection.execute(_BY_AGE)
+
+
+def _dated(connection: sqlite3.Connection) -> bool:
+    return any(row[1] == "at" for row in connection.execute("PRAGMA table_info(deliveries)"))
 
 
 def known(connection: sqlite3.Connection, event_ids: Collection[str]) -> frozenset[Delivery]:
@@ -53,5 +56,10 @@ def save(connection: sqlite3.Connection, receipts: Iterable[DeliveryReceipt], at
 
 
 def forget(connection: sqlite3.Connection, horizon: datetime, chunk: int) -> int:
-    """Delete so many of the oldest from before `horizon`; how many there were."""
+    """Delete so many of the oldest from before `horizon`; how many there were.
+
+    None of a table that `prepare` has not dated yet: an earlier version's, where no notifier runs.
+    """
+    if not _dated(connection):
+        return 0
     return connection.execute(_FORGET, (horizon.timestamp(), chunk)).rowcount

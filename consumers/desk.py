@@ -84,6 +84,7 @@ class Desk:
         self._positions = positions
         positions.apply_all(state.settled)
         self._escrows: list[EscrowMessage] = []
+        self._in_turn: list[PriceMessage | EscrowMessage] = []  # of a turn that is not over
         reached = state.reached
         replayed = reached.market_time if reached is not None and reached.replay else None
         stale_after = positions.base.policy.stale_limit
@@ -107,8 +108,9 @@ class Desk:
         self._escrows.append(message)
 
     def waiting(self) -> tuple[PriceMessage | EscrowMessage, ...]:
-        """What no turn has taken yet: escrows, and prices held back until their round is whole."""
-        return (*self._escrows, *self._gate.waiting())
+        """What no turn has handed out yet: escrows, prices held back until their round is whole,
+        and what a turn that failed had taken."""
+        return (*self._in_turn, *self._escrows, *self._gate.waiting())
 
     def wait_s(self) -> float:
         """Seconds until `turn` may have something to do without another message."""
@@ -118,8 +120,10 @@ class Desk:
     def turn(self) -> Turn:
         """Score everything that is ready; in a live market, the whole book once a second anyway."""
         turn = Turn()
+        self._in_turn = [*self._escrows]
         self._settle(turn)
         rounds = self._gate.take()
+        self._in_turn += [message for one in rounds for message in one.messages]
         for one in rounds:
             self._take(one, turn)
         if not rounds and self._tick_due():
@@ -129,6 +133,7 @@ class Desk:
             self._board.moment(self._clock.now()),
             self._board.market_time is not None,
         )
+        self._in_turn = []
         return turn
 
     def _settle(self, turn: Turn) -> None:

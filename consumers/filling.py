@@ -46,8 +46,8 @@ class Stores:
         elif topic == SETTLEMENTS:
             _each(self.escrows.apply_all, new)
             _each(self._settle, new)
-            for _ in range(len(taken) - len(new)):
-                self.escrows.duplicate()
+            if len(new) < len(taken):
+                self.escrows.duplicates(len(taken) - len(new))
         elif topic == ALERTS:
             _each(self.alerts.apply_all, taken)
             _each(self._received, [one for one in taken if one[1].test_id is not None])

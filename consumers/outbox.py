@@ -42,10 +42,9 @@ _DUE = (
     " WHERE topic = ? AND (published = 0 OR written_at >= ?) ORDER BY seq"
 )
 _MARK = "UPDATE outbox SET published = 1 WHERE topic = ? AND key = ?"
-_FORGET = (  # by age through the numbers, which grow with it: no other index is needed
-    "DELETE FROM outbox WHERE seq IN (SELECT seq FROM"
-    " (SELECT seq, published, written_at FROM outbox ORDER BY seq LIMIT ?)"
-    " WHERE published = 1 AND written_at < ?)"
+_FORGET = (  # by age through the numbers, which grow with it; few are passed over: those to be sent
+    "DELETE FROM outbox WHERE seq IN (SELECT seq FROM (SELECT seq, written_at FROM outbox"
+    " WHERE published = 1 ORDER BY seq LIMIT ?) WHERE written_at < ?)"
 )
 log = structlog.get_logger(__name__)
 

@@ -175,6 +175,18 @@ class RiskEngine:
             revalue=self._lanes.revalue,
         )
 
+    def _recalled(self) -> Desk | None:
+        """The same after a failure, however many attempts it takes; None when stopped before."""
+        while not self._stop.wait(1.0):
+            try:
+                return self._recall()
+            except JournalStoppedError:
+                return None
+            except Exception as error:
+                log.exception("risk_engine_recall_failed")
+                self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
+        return None
+
     def _run(self) -> None:
         desk = self._desk
         assert desk is not None
@@ -188,8 +200,10 @@ class RiskEngine:
                 log.exception("risk_engine_failed")
                 self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
                 _give_back(desk.waiting())
-                self._stop.wait(1.0)
-                desk = self._desk = self._recall()
+                again = self._recalled()
+                if again is None:
+                    return
+                desk = self._desk = again
         with contextlib.suppress(sqlite3.Error):
             self._receive(desk)
         _give_back(desk.waiting())

@@ -129,11 +129,11 @@ class EscrowStore:
         if escrow is not None and escrow.updated == moved:
             del self._escrows[name]
 
-    def duplicate(self) -> None:
-        """The same event came again: one effect, counted."""
+    def duplicates(self, count: int) -> None:
+        """So many events came again: no effect, counted."""
         with self._lock:
             self._snapshot = None
-            self._duplicates += 1
+            self._duplicates += count
             self._version = self._versions.bump()
 
     def snapshot(self) -> EscrowsSnapshot:

@@ -21,7 +21,8 @@ from consumers.wire import Encoded, SettlementEvent, decode_alert
 from core.alerts import MarginAlert
 from core.book import Book
 from core.policy import Policy, Status
-from core.portfolio import Portfolio
+from core.portfolio import Portfolio, PriceSnapshot
+from core.valuation import Valuation
 from tests.consumers.arrivals import NOON, Arrivals, hour
 from tests.support import FakeClock
 
@@ -276,3 +277,22 @@ def test_a_desk_made_from_the_last_commit_goes_on_as_if_never_stopped(cut: int) 
         told += [letter.key for letter in turn.letters]
     assert (transitions, told) == expected
     connection.close()
+
+
+def test_what_a_failing_turn_took_is_still_waiting() -> None:
+    mail = Arrivals()
+
+    def revalue(book: Book, prices: PriceSnapshot) -> Valuation:
+        raise ZeroDivisionError
+
+    desk = Desk(
+        positions=PositionStore(Versions(), BOOK, NOON - timedelta(hours=1)),
+        state=EMPTY,
+        cadence=timedelta(seconds=2),
+        clock=FakeClock(NOON),
+        revalue=revalue,
+    )
+    rounds = [*_round(mail, 1, "100", replay=False), *_round(mail, 2, "60", replay=False)]
+    with pytest.raises(ZeroDivisionError):
+        _take(desk, rounds)
+    assert list(desk.waiting()) == rounds

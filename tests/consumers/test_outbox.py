@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from consumers.journal import Journal
-from consumers.outbox import Letter, Outbox
+from consumers.outbox import Letter, Outbox, forget
 from consumers.publisher import PublishResult
 from consumers.wire import Encoded
 from tests.support import FakeClock, eventually
@@ -161,3 +161,19 @@ def test_the_same_key_keeps_its_first_bytes(journal: Journal, clock: FakeClock) 
     eventually(lambda: second.published == 1)
     assert broker.bodies == [b"a"]
     second.stop()
+
+
+def test_letters_that_cannot_be_sent_do_not_keep_the_others(
+    journal: Journal, clock: FakeClock
+) -> None:
+    outbox = _outbox(journal, Broker(), clock)
+    letters = [_letter(str(n)) for n in range(12)]
+    journal.execute(lambda db: outbox.write(db, letters, clock.now())).result(5)
+    journal.execute(
+        lambda db: db.execute("UPDATE outbox SET published = 1 WHERE seq > 8") and None
+    ).result(5)
+    later = clock.now() + timedelta(days=1)
+    assert journal.execute(lambda db: forget(db, later, 3)).result(5) == 3
+    assert journal.execute(lambda db: forget(db, later, 3)).result(5) == 1
+    assert journal.execute(lambda db: forget(db, later, 3)).result(5) == 0
+    outbox.stop()
