@@ -136,19 +136,36 @@ class Notifier:
     def _run(self) -> None:
         while not self._stop.is_set():
             batch = self._receive()
-            try:
-                done = self._work(batch) if batch else True
-            except JournalStoppedError:
-                done = False
-            except Exception as error:
-                done = False
-                log.exception("delivery_failed", alerts=len(batch))
-                self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
-            if not done:
-                _give_back(batch)
-                self._stop.wait(RETRY_S)
+            if batch:
+                self._deliver(batch)
         while left := self._receive(0.0):
             _give_back(left)
+
+    def _deliver(self, batch: Sequence[Due]) -> None:
+        """Work a batch, and if something in it spoils it for all, each alone; what could not be
+        delivered comes again."""
+        failed = batch
+        try:
+            if self._work(batch):
+                return
+        except JournalStoppedError:
+            pass
+        except Exception as error:
+            log.exception("delivery_failed", alerts=len(batch))
+            if len(batch) > 1:
+                failed = [due for due in batch if not self._delivered_alone(due)]
+            if failed:
+                self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
+        _give_back(failed)
+        if failed:
+            self._stop.wait(RETRY_S)
+
+    def _delivered_alone(self, due: Due) -> bool:
+        try:
+            return self._work((due,))
+        except Exception:
+            log.exception("delivery_failed", event_id=due.alert.event_id)
+            return False
 
     def _receive(self, timeout: float = 0.5) -> list[Due]:
         """Wait for an alert, then take what waits with it; the same event once."""

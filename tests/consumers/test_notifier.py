@@ -1,14 +1,16 @@
 """The notifier over the real clients: every alert delivered once, a receipt for every channel."""
 
-from collections.abc import Iterator, Set
+import threading
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 import orjson
 import pytest
 
-from consumers.delivery import CHANNELS
+from consumers.delivery import CHANNELS, Due, Sinks
 from consumers.feed import Incoming
 from consumers.notifier import Notifier
+from consumers.sink import Delivery
 from consumers.subscription import SubscriptionSpec
 from consumers.topology import ALERTS, RECEIPTS
 from consumers.wire import DeliveryReceipt, Encoded, decode_receipt, encode_alert
@@ -129,3 +131,25 @@ def test_what_cannot_be_read_is_quarantined_and_blocks_nothing(room: Room) -> No
     room.send(Severity.LOW, "t1")
     eventually(lambda: len(room.receipts) == 1)
     eventually(lambda: notifier.status().counters.get("quarantined") == 1)
+
+
+def test_one_alert_that_cannot_be_delivered_keeps_back_no_other(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Event()
+    deliver = Sinks.deliver
+
+    def spoilt(self: Sinks, batch: Sequence[Due], known: Set[Delivery]) -> list[DeliveryReceipt]:
+        if len(batch) > 1:
+            together.set()
+        if any(due.alert.test_id == "bad" for due in batch):
+            raise ValueError("no such person")
+        return deliver(self, batch, known)
+
+    monkeypatch.setattr(Sinks, "deliver", spoilt)
+    for name in ("t1", "bad", "t2", "t3"):
+        room.send(Severity.LOW, name)  # they wait together for whoever comes
+    notifier = room.notifier()
+    eventually(lambda: {r.test_id for r in room.receipts} == {"t1", "t2", "t3"})
+    assert together.is_set()
+    eventually(lambda: "no such person" in (notifier.status().last_error or ""))
