@@ -19,7 +19,7 @@ from consumers import deliveries
 from consumers.clock import Clock
 from consumers.delivery import CHANNELS, LAST_ATTEMPT, Due, Sinks
 from consumers.errors import JournalStoppedError
-from consumers.feed import Feed, FeedState, Incoming, each
+from consumers.feed import Feed, Incoming, each
 from consumers.journal import Journal
 from consumers.outbox import Letter, Outbox
 from consumers.pubsub import Publisher, PubSub
@@ -28,7 +28,7 @@ from consumers.settings import Settings
 from consumers.sink import Delivery
 from consumers.topology import ALERTS, RECEIPTS
 from consumers.wire import DeliveryReceipt, Refused, decode_alert, encode_receipt, key_of
-from consumers.worker import WorkerState, WorkerStatus
+from consumers.worker import WorkerState, WorkerStatus, trouble
 
 NAME = "notifier"
 MOST = 200  # alerts delivered with one flush to disk
@@ -111,9 +111,8 @@ class Notifier:
             state, since = self._state, self._since
         counters["receipts_published"] = self._outbox.published
         counters["receipts_waiting"] = self._outbox.left
-        if error is None and feed.state in (FeedState.DENIED, FeedState.MISSING):
-            error = f"{feed.subscription}: {feed.last_error or feed.state}"
-        return WorkerStatus(NAME, state, since, counters, error or self._outbox.error)
+        error = error or trouble((feed,), self._clock.now()) or self._outbox.error
+        return WorkerStatus(NAME, state, since, counters, error)
 
     # On the feed's thread.
 

@@ -20,7 +20,7 @@ import structlog
 from consumers.clock import Clock
 from consumers.desk import Desk, Turn
 from consumers.errors import JournalStoppedError
-from consumers.feed import Feed, FeedState, Incoming, each
+from consumers.feed import Feed, Incoming, each
 from consumers.incidents import NAME, load
 from consumers.journal import Journal
 from consumers.lanes import Lanes
@@ -33,7 +33,7 @@ from consumers.settled import known
 from consumers.stores import PositionStore, Versions
 from consumers.topology import ALERTS, PRICES, RISK_EVENTS, SETTLEMENTS
 from consumers.wire import Refused, decode_price, decode_settlement, key_of
-from consumers.worker import WorkerState, WorkerStatus
+from consumers.worker import WorkerState, WorkerStatus, trouble
 from core.book import Book
 
 log = structlog.get_logger(__name__)
@@ -130,11 +130,8 @@ class RiskEngine:
         return {str(status): count for status, count in counts.items()}
 
     def _trouble(self) -> str | None:
-        for feed in self._feeds:
-            status = feed.status()
-            if status.state in (FeedState.DENIED, FeedState.MISSING):
-                return f"{status.subscription}: {status.last_error or status.state}"
-        return self._outbox.error
+        feeds = (feed.status() for feed in self._feeds)
+        return trouble(feeds, self._clock.now()) or self._outbox.error
 
     # On the feeds' threads.
 

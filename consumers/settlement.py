@@ -4,13 +4,13 @@ import threading
 from collections import Counter
 
 from consumers.clock import Clock
-from consumers.feed import Feed, FeedState, Incoming, each
+from consumers.feed import Feed, Incoming, each
 from consumers.journal import Journal
 from consumers.pubsub import PubSub
 from consumers.quarantine import entry_of, quarantine
 from consumers.topology import SETTLEMENT_EVENTS, SETTLEMENTS
 from consumers.wire import Refused, SettlementEvent, decode_settlement, key_of
-from consumers.worker import WorkerState, WorkerStatus
+from consumers.worker import WorkerState, WorkerStatus, trouble
 
 NAME = "settlement"
 
@@ -47,14 +47,13 @@ class SettlementConsumer:
     def status(self) -> WorkerStatus:
         """Counters: events, duplicates, quarantined, and one for each kind of event."""
         feed = self._feed.status()
-        trouble = feed.state in (FeedState.DENIED, FeedState.MISSING)
         with self._lock:
             return WorkerStatus(
                 NAME,
                 self._state,
                 self._since,
                 dict(self._counters),
-                feed.last_error or str(feed.state) if trouble else None,
+                trouble((feed,), self._clock.now()),
             )
 
     def _handle(self, incoming: Incoming) -> None:
