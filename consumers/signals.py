@@ -34,6 +34,7 @@ def signals(
     cadence: timedelta,
     embedded: bool,
     scorer_error: str | None = None,
+    ended: tuple[str, ...] = (),
 ) -> Signals:
     """The verdict's ground at `now`."""
     newest = max((a.received.received_at for a in prices.assets.values()), default=None)
@@ -67,6 +68,8 @@ def signals(
         replay_ended=prices.market.ended,
         journal_error=journal.error,
         scorer_error=scorer_error,
+        ended=ended,
+        set_aside=None if journal.set_aside is None else journal.set_aside.name,
         embedded=embedded,
     )
 

@@ -1,7 +1,7 @@
 """What everybody who looks sees: one picture, made at most ten times a second."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +26,11 @@ from consumers.stores import (
 from consumers.topology import PRICES
 from core.diagnosis import verdict
 
+PARTS = (
+    "backlogs",
+    "journal-writer",
+    "scorer",
+)  # threads, beside those of the feeds
 FRESH_S = 0.1  # a picture is shared by everybody who asks within this time
 
 
@@ -60,6 +65,8 @@ class Viewer:
         self._lock = threading.Lock()
         self._picture: Picture | None = None
         self._pictured = 0.0
+        self._expected = {*PARTS, *(f"feed-{feed.status().name}" for feed in sights.feeds)}
+        self._begun: set[str] = set()  # of these, what has been seen to run
 
     def picture(self) -> Picture:
         """Everything a page may show, at most a tenth of a second old."""
@@ -81,6 +88,8 @@ class Viewer:
             seen.alerts.snapshot(),
         )
         runs = seen.runs.snapshot()
+        threads = _threads(self._begun)
+        self._begun |= self._expected & {thread.name for thread in threads}
         found = signals(
             now=now,
             channel=channel,
@@ -93,6 +102,7 @@ class Viewer:
             cadence=seen.settings.cadence,
             embedded=seen.settings.environment == "embedded",
             scorer_error=seen.scorer.last_error,
+            ended=tuple(thread.name for thread in threads if not thread.alive),
         )
         return Picture(
             at=now,
@@ -112,7 +122,7 @@ class Viewer:
             latency=seen.ring.latency(now),
             rates=seen.ring.rates(now),
             quarantined=journal.quarantined,
-            threads=_threads(),
+            threads=threads,
             book_faults=seen.book_faults,
             verdict=verdict(found),
             flows=seen.ring.flows(),
@@ -120,11 +130,11 @@ class Viewer:
         )
 
 
-def _threads() -> tuple[ThreadStatus, ...]:
-    return tuple(
-        ThreadStatus(t.name, t.is_alive())
-        for t in sorted(threading.enumerate(), key=lambda t: t.name)
-    )
+def _threads(expected: Collection[str]) -> tuple[ThreadStatus, ...]:
+    """Those that run, and those of `expected` that do not: a dead thread is in no list."""
+    running = sorted(thread.name for thread in threading.enumerate())
+    ended = sorted(set(expected) - set(running))
+    return tuple(ThreadStatus(name, name not in ended) for name in (*ended, *running))
 
 
 def unready(picture: Picture) -> tuple[str, ...]:

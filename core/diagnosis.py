@@ -60,6 +60,8 @@ class Signals:
     replay_ended: bool = False
     journal_error: str | None = None
     scorer_error: str | None = None
+    ended: tuple[str, ...] = ()  # threads of the control room that run no more
+    set_aside: str | None = None  # a corrupt journal that lies beside the new one
     embedded: bool = False  # the platform runs beside us and its parts are restarted by themselves
 
 
@@ -109,6 +111,29 @@ def _journal(s: Signals) -> Verdict | None:
         "The journal cannot be written: messages wait unacknowledged.",
         f"{s.journal_error}. Nothing is lost; the broker keeps what is not acknowledged.",
         "fusion doctor",
+    )
+
+
+def _ended(s: Signals) -> Verdict | None:
+    if not s.ended:
+        return None
+    names = ", ".join(s.ended)
+    return Verdict(
+        Level.ACT,
+        "part_ended",
+        f"A part of this control room has ended: {names}.",
+        "What it did is done no more; restart the control room. Its log has the reason.",
+    )
+
+
+def _set_aside(s: Signals) -> Verdict | None:
+    if s.set_aside is None:
+        return None
+    return Verdict(
+        Level.WATCH,
+        "journal_set_aside",
+        "A corrupt journal was set aside: escrows settled before are missing from the book.",
+        f"It is {s.set_aside}, beside the new one. Restore a copy, or move it away; then restart.",
     )
 
 
@@ -251,6 +276,7 @@ def _well(s: Signals) -> Verdict:
 FINDINGS = (
     _channel,
     _journal,
+    _ended,
     _no_price,
     _scores,
     _feeds,
@@ -258,6 +284,7 @@ FINDINGS = (
     _undelivered,
     _stale,
     _test,
+    _set_aside,
 )
 
 

@@ -76,6 +76,13 @@ def _sound(path: Path) -> bool:
         connection.close()
 
 
+def left_aside(path: Path) -> Path | None:
+    """The newest corrupt file that lies beside the journal, from this start or an earlier one."""
+    found = path.parent.glob(f"{path.name}.corrupt-*")
+    kept = [each for each in found if not each.name.endswith(("-wal", "-shm"))]
+    return max(kept, key=lambda each: each.name, default=None)
+
+
 def _set_aside(path: Path, now: datetime) -> Path:
     """Move the database and what belongs to it out of the way; nothing is deleted."""
     mark = f".corrupt-{now.astimezone(UTC):%Y%m%dT%H%M%S%f}"

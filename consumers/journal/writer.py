@@ -18,7 +18,7 @@ from consumers.errors import JournalOpenError, JournalStoppedError
 from consumers.journal.claim import claim
 from consumers.journal.inbox import Inbox
 from consumers.journal.retention import Chore, Reason, Retention
-from consumers.journal.schema import open_writer
+from consumers.journal.schema import left_aside, open_writer
 from consumers.journal.values import JournalStatus
 from consumers.journal.work import (
     Append,
@@ -85,6 +85,7 @@ class Writer:
             raise
         if self._set_aside is not None:
             log.error("journal_set_aside", path=str(self._path), aside=str(self._set_aside))
+        self._set_aside = left_aside(self._path)
         self.thread = threading.Thread(
             target=self._hold, args=(connection, claimed), name="journal-writer", daemon=True
         )

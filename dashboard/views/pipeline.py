@@ -44,7 +44,7 @@ def _live() -> None:
         components.board("pipeline-latency", pipeline_rows.latencies(picture), stretch=True)
     with right:
         components.board("pipeline-journal", pipeline_rows.journal(picture), stretch=True)
-    _quarantine(runtime, picture)
+    _quarantine(runtime)
 
 
 def _legend(picture: Picture) -> Board:
@@ -59,7 +59,7 @@ def _legend(picture: Picture) -> Board:
     )
 
 
-def _quarantine(runtime: "Runtime", picture: Picture) -> None:
+def _quarantine(runtime: "Runtime") -> None:
     held = runtime.quarantine()
     with components.card(
         "Quarantine", "messages that could not be read, kept whole and acknowledged"
@@ -67,7 +67,7 @@ def _quarantine(runtime: "Runtime", picture: Picture) -> None:
         if not held:
             st.caption("Empty, as it should be: every message could be read.")
             return
-        st.caption(f"{plural(picture.quarantined or len(held), 'message')}, newest first")
+        st.caption(f"The newest {plural(len(held), 'message')}, earlier runs' too, newest first")
         table = frames.messages(held)
         st.dataframe(
             table[["received", "topic", "refused", "data", "attributes", "id"]],

@@ -218,7 +218,7 @@ def journal(picture: Picture) -> Board:
         ("Waiting for the next commit", f"{held.queued:,}"),
         ("Last commit", cells.age(held.last_commit_at)),
         ("Duplicates, seen and dropped", f"{held.duplicates:,}"),
-        ("In quarantine", f"{held.quarantined:,}"),
+        ("Quarantined since the start", f"{held.quarantined:,}"),
     ]
     say = None
     if held.error is not None:

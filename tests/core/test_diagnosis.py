@@ -63,6 +63,8 @@ def test_a_replay_that_ended_is_no_silence() -> None:
         ({"score_age": None}, "waiting_for_scores"),
         ({"score_age": timedelta(minutes=30)}, "scores_old"),
         ({"scorer_error": "ValueError: x"}, "scorer_failing"),
+        ({"ended": ("scorer",)}, "part_ended"),
+        ({"set_aside": "control-room.db.corrupt-1"}, "journal_set_aside"),
     ],
 )
 def test_each_fault_has_its_own_code(change: dict[str, object], code: str) -> None:

@@ -33,6 +33,16 @@ def test_a_corrupt_file_is_set_aside_and_said(path: Path, damage: str) -> None:
     assert write(again, entry("1")) == [True]
     again.stop()
 
+    later = Journal(path, FakeClock())
+    later.start()
+    assert later.status().set_aside == aside  # as long as it lies there
+    later.stop()
+    aside.unlink()
+    last = Journal(path, FakeClock())
+    last.start()
+    assert last.status().set_aside is None
+    last.stop()
+
 
 def test_a_newer_file_is_not_touched(path: Path) -> None:
     journal = Journal(path, SystemClock())
