@@ -203,6 +203,7 @@ class Feed:
         )
         self._stream = stream
         self._record.opened()
+        self._watchdog.opened()
         stream.when_ended(self._wake.set)
         try:
             return self._watch(stream, reached)
@@ -219,11 +220,11 @@ class Feed:
         """`reached`: whether the broker was when the stream was opened; if so, a loss before the
         first look at it is one too.
         """
-        opened = self._clock.monotonic()
         while not self._stop.is_set():
             self._wake.wait(TICK_S)
             self._wake.clear()
             if stream.ended:
+                self._watchdog.lost()
                 return stream.error or NotFoundError("subscription", self._subscription)
             channel = self._pubsub.connectivity()
             if reached and not channel.connected:
@@ -232,7 +233,7 @@ class Feed:
                 log.warning("feed_lost_the_broker", feed=self._name)
                 return None
             reached = reached or channel.connected
-            if reached and self._watchdog.gives_up(opened):
+            if reached and self._watchdog.gives_up(answered=stream.answered):
                 return None
         return None
 

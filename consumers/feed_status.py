@@ -124,6 +124,12 @@ class FeedRecord:
         with self._lock:
             self._turn(FeedState.STOPPED)
 
+    def unanswered(self) -> None:
+        """The broker has not taken the stream's call: nothing shows that the feed lives."""
+        with self._lock:
+            if self._state is FeedState.LIVE:
+                self._turn(FeedState.CONNECTING)
+
     def accepted(self, *, live: bool) -> None:
         """The stream was not refused: `live` where nothing need come, else merely not refused."""
         with self._lock:

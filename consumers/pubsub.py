@@ -167,10 +167,9 @@ class PubSub(Administration):
 
         # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
         # thread in which gRPC serves all streams of a channel, and the next one would wait for it.
+        calls = OneCall()
         client = pubsub_v1.SubscriberClient(
-            transport=self._transport(
-                "Subscriber", grpc.intercept_channel(self._open(), OneCall())
-            ),
+            transport=self._transport("Subscriber", grpc.intercept_channel(self._open(), calls)),
             subscriber_options=TYPES.SubscriberOptions(enable_open_telemetry_tracing=self._traced),
         )
         path = self._subscription(subscription)
@@ -206,6 +205,7 @@ class PubSub(Administration):
             future,
             receiver.leases,
             lambda error: self._translated(error, "subscription", subscription),
+            lambda: calls.answered,
         )
 
     def _open(self) -> grpc.Channel:

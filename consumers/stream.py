@@ -170,10 +170,19 @@ class Stream:
         future: "Future[Any]",
         leases: Leases,
         translate: Callable[[BaseException], PubSubError],
+        answered: Callable[[], bool],
     ) -> None:
         self._future = future
         self._leases = leases
         self._translate = translate
+        self._answered = answered
+
+    @property
+    def answered(self) -> bool:
+        """Whether the broker has taken the call that is open now; not so while the client, or the
+        connection, tries in vain.
+        """
+        return not self._future.done() and self._answered()
 
     @property
     def ended(self) -> bool:

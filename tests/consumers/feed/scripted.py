@@ -77,6 +77,7 @@ class Scripted:
     open: list["Future[None]"] = field(default_factory=list)
     opened: int = 0
     handle: Handler = ack_all
+    answers: bool = True
 
     def connectivity(self) -> ChannelStatus:
         """Since ever as `connected` says."""
@@ -114,7 +115,7 @@ class Scripted:
             assert isinstance(error, PubSubError)
             return error
 
-        return Stream(future, Leases(lambda _message: None), translate)
+        return Stream(future, Leases(lambda _message: None), translate, lambda: self.answers)
 
     def deliver(self, nack: Callable[[], None] = lambda: None) -> None:
         """One message to whoever subscribed last."""

@@ -19,7 +19,7 @@ from tests.consumers.feed.scripted import (
     publish,
     turns,
 )
-from tests.support import eventually
+from tests.support import FakeClock, eventually
 
 
 def test_messages_come_in_order_and_the_feed_is_live(pubsub: PubSub) -> None:
@@ -47,6 +47,23 @@ def test_messages_come_in_order_and_the_feed_is_live(pubsub: PubSub) -> None:
 def test_a_feed_without_cadence_is_live_once_it_is_not_refused(pubsub: PubSub) -> None:
     pubsub.ensure_subscription(SPEC)
     feed = made(pubsub)
+    turns(feed, FeedState.LIVE)
+    feed.stop()
+
+
+def test_a_stream_that_is_open_but_not_answered_does_not_look_alive() -> None:
+    broker, clock = Scripted(answers=False), FakeClock()
+    feed = made(broker, clock=clock)
+    eventually(lambda: broker.opened == 1)
+    clock.advance(5)
+    eventually(lambda: feed._watchdog._opened < clock.monotonic())
+    assert feed.status().state is FeedState.CONNECTING
+    clock.advance(6)
+    eventually(lambda: broker.opened == 2)
+    assert broker.open[0].done()
+    assert feed.status().state is FeedState.CONNECTING
+    broker.answers = True
+    clock.advance(2)
     turns(feed, FeedState.LIVE)
     feed.stop()
 
