@@ -59,6 +59,8 @@ class FeedRecord:
         self._lock = threading.Lock()
         self._state, self._since = FeedState.CONNECTING, clock.now()
         self._streams = 0
+        self._numbered = 0
+        self._current: int | None = None  # the stream whose messages show that the feed lives
         self._messages = 0
         self._faults = 0
         self._last_message_at: datetime | None = None
@@ -75,11 +77,20 @@ class FeedRecord:
         """When the last one came, in monotonic seconds; before the first, when this was made."""
         return self._heard
 
-    def received(self, at: datetime, count: int = 1) -> None:
-        """So many messages came: whatever was, the feed lives."""
+    def opening(self) -> int:
+        """The number of the stream that is opened next; those before it say nothing any more."""
+        with self._lock:
+            self._numbered += 1
+            self._current = self._numbered
+            return self._numbered
+
+    def received(self, stream: int, at: datetime, count: int = 1) -> None:
+        """So many messages came of that stream: if it is the present one, the feed lives."""
         with self._lock:
             self._messages += count
             self._last_message_at = at
+            if stream != self._current:
+                return
             self._heard = self._clock.monotonic()
             if self._state is not FeedState.LIVE:
                 self._turn(FeedState.LIVE)
@@ -98,12 +109,14 @@ class FeedRecord:
     def lost(self, channel: ChannelStatus) -> None:
         """The broker is not reached."""
         with self._lock:
+            self._current = None
             self._turn(FeedState.CONNECTING)
             self._last_error = channel.error or self._last_error
 
     def ended(self, error: Exception) -> None:
         """The stream ended, or could not be opened, for this reason."""
         with self._lock:
+            self._current = None
             self._last_error = str(error)
             match error:
                 case DeniedError() | CredentialsError():
@@ -122,7 +135,13 @@ class FeedRecord:
     def stopped(self) -> None:
         """It is over."""
         with self._lock:
+            self._current = None
             self._turn(FeedState.STOPPED)
+
+    def blocked(self, in_hand: int) -> None:
+        """Nothing comes because what came is not done with yet."""
+        with self._lock:
+            self._last_error = f"blocked: {in_hand} in hand"
 
     def unanswered(self) -> None:
         """The broker has not taken the stream's call: nothing shows that the feed lives."""

@@ -46,7 +46,7 @@ class OneCall(grpc.StreamStreamClientInterceptor):  # type: ignore[misc]
         before or with the first response.
         """
         call = self._answered
-        return call is not None and call is self._call and bool(call.is_active())
+        return call is self._call and call is not None and bool(call.is_active())
 
     def intercept_stream_stream(
         self,

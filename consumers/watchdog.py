@@ -31,7 +31,9 @@ class Watchdog:
         self._clock = clock
         self._silent_s = None if cadence is None else silence(cadence).total_seconds()
         self._reopen_s = max(REOPEN_AFTER, 10 * (cadence or timedelta())).total_seconds()
-        self._opened = self._answered = clock.monotonic()  # the stream; and when it last was
+        self._blocked = self._opened = self._answered = (
+            clock.monotonic()
+        )  # the stream; and when it last was
         self._first: float | None = None  # when the first stream since the last loss was opened
         self._trials = 1  # streams that were not answered, this one included
 
@@ -45,19 +47,27 @@ class Watchdog:
         if self._first is None:
             self._first = self._opened
 
-    def gives_up(self, *, answered: bool) -> bool:
+    def gives_up(self, *, answered: bool, blocked: int | None = None) -> bool:
         """Whether it is time to try another stream than the present one; notes its silence.
 
-        `answered`: whether the broker has taken its call.
+        `answered`: whether the broker has taken its call. `blocked`: how many messages are in hand
+        if no more can come before some of them are done with: then it is not the stream that is
+        silent, and another would bring the same messages.
         """
         now = self._clock.monotonic()
+        if blocked is not None:
+            self._blocked = now
+            if now - self._record.heard > (self._silent_s or SOON.total_seconds()):
+                self._record.blocked(blocked)
         if answered:
             self._answered, self._trials = now, 1
         self._judge(now, answered)
+        if blocked is not None:
+            return False
         if self._tried_in_vain(now):
             log.warning("feed_stream_tried_in_vain", feed=self._record.name)
             return True
-        if self._silent_s is None or now - max(self._record.heard, self._opened) <= self._reopen_s:
+        if self._silent_s is None or now - self._quiet(self._opened) <= self._reopen_s:
             return False
         log.warning("feed_reopened_after_silence", feed=self._record.name)
         return True
@@ -73,11 +83,14 @@ class Watchdog:
             return
         heard = self._record.heard
         # Over all streams since the loss: another stream is no sign of life.
-        since = heard if self._first is None else max(heard, self._first)
-        if settled and now - since > self._silent_s:
+        if settled and now - self._quiet(self._first or heard) > self._silent_s:
             self._record.silent(heard)
         elif settled:
             self._record.accepted(live=False)
+
+    def _quiet(self, since: float) -> float:
+        """Since when nothing came that could have, `since` at the earliest."""
+        return max(self._record.heard, self._blocked, since)
 
     def _tried_in_vain(self, now: float) -> bool:
         """Whether the stream had its time to be answered.

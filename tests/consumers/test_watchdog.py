@@ -23,14 +23,15 @@ class Watched:
 
     def open(self) -> None:
         self.openings += 1
+        self.stream = self.record.opening()
         self.record.opened()
         self.watchdog.opened()
 
-    def passes(self, seconds: float, *, answered: bool) -> None:
+    def passes(self, seconds: float, *, answered: bool, blocked: int | None = None) -> None:
         """So much time, in which whatever is given up is opened anew."""
         for _ in range(int(seconds * 4)):
             self.clock.advance(0.25)
-            if self.watchdog.gives_up(answered=answered):
+            if self.watchdog.gives_up(answered=answered, blocked=blocked):
                 self.open()
 
     @property
@@ -64,7 +65,7 @@ def test_an_answered_stream_is_left_alone_where_nothing_need_come() -> None:
 
 def test_a_slow_feed_that_brings_nothing_after_a_loss_is_silent_after_three_cadences() -> None:
     feed = Watched(30)
-    feed.record.received(NOW)
+    feed.record.received(feed.stream, NOW)
     feed.passes(20, answered=True)
     assert feed.state is FeedState.LIVE
     feed.watchdog.lost()
@@ -85,3 +86,32 @@ def test_silence_is_counted_over_all_streams_since_a_loss() -> None:
     assert feed.openings == 1 + 5  # after 10, 25, 40, 55 and 70 s
     feed.passes(600, answered=False)
     assert feed.openings == 1 + 5 + 10
+
+
+def test_a_stream_that_may_bring_no_more_is_not_silent_but_blocked() -> None:
+    feed = Watched(1)
+    feed.record.received(feed.stream, NOW)
+    feed.passes(600, answered=True, blocked=2_000)
+    assert (feed.state, feed.openings) == (FeedState.LIVE, 1)
+    assert feed.record.status(0).last_error == "blocked: 2000 in hand"
+    feed.passes(2, answered=True)
+    assert feed.state is FeedState.LIVE
+    feed.passes(2, answered=True)
+    assert (feed.state, feed.openings) == (FeedState.SILENT, 1)
+
+
+def test_late_messages_of_a_stream_before_do_not_make_a_feed_live() -> None:
+    feed = Watched(1)
+    old = feed.stream
+    feed.record.lost(ChannelStatus(False, NOW, "gone"))
+    feed.record.received(old, NOW)
+    assert feed.state is FeedState.CONNECTING
+    feed.open()
+    feed.record.received(old, NOW)
+    assert feed.state is FeedState.CONNECTING
+    feed.record.received(feed.stream, NOW)
+    assert feed.state is FeedState.LIVE
+    feed.record.stopped()
+    feed.record.received(feed.stream, NOW)
+    assert feed.state is FeedState.STOPPED
+    assert feed.record.messages == 4

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from consumers import feed as feeds
 from consumers.clock import SystemClock
 from consumers.errors import CredentialsError, DeniedError, NotFoundError, PubSubError
-from consumers.feed import FeedState
+from consumers.feed import Feed, FeedState, Incoming
 from consumers.monitoring import BacklogSource
 from consumers.pubsub import PubSub, SubscriptionSpec
 from consumers.stream import Stream
@@ -175,6 +176,59 @@ def test_a_loss_before_the_first_look_at_a_stream_is_seen() -> None:
     turns(feed, FeedState.LIVE)
     assert broker.opened == 2
     feed.stop()
+
+
+def test_no_stream_is_opened_while_the_handler_of_the_one_before_is_at_work(
+    pubsub: PubSub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "CLOSE_S", 0.1)
+    monkeypatch.setattr(feeds, "LONGEST_CLOSE_S", 0.1)
+    begun, go = threading.Event(), threading.Event()
+
+    def handle(incoming: Incoming) -> None:
+        begun.set()
+        assert go.wait(20)
+        incoming.ack()
+
+    feed = made(pubsub, handle, recreate=SPEC)
+    turns(feed, FeedState.LIVE)
+    publish(pubsub, b"1")
+    assert begun.wait(5)
+    pubsub.delete_subscription(SPEC.name)  # ends the stream
+    eventually(lambda: feed.status().last_error == "blocked: 1 in hand")
+    assert (feed.status().restarts, pubsub.subscriptions()) == (0, ())
+    go.set()
+    turns(feed, FeedState.LIVE)
+    assert feed.status().restarts == 1
+    feed.stop()
+
+
+def test_a_subscription_that_cannot_be_deleted_keeps_no_stream_open() -> None:
+    tried: list[str] = []
+
+    class Closed(Scripted):
+        def delete_subscription(self, name: str) -> None:
+            tried.append(name)
+            raise ValueError("Cannot invoke RPC on closed channel!")
+
+    broker = Closed()
+    feed = Feed(
+        pubsub=broker,
+        name="prices",
+        topic=PRICES,
+        subscription=SPEC.name,
+        handle=lambda _batch: None,
+        clock=SystemClock(),
+        cadence=None,
+        recreate=SPEC,
+        delete=True,
+    )
+    feed.start()
+    turns(feed, FeedState.LIVE)
+    feed.stop()
+    assert tried == [SPEC.name]
+    assert broker.open[0].done()
+    assert feed.status().state is FeedState.STOPPED
 
 
 def test_an_error_nobody_foresaw_does_not_end_the_supervisor() -> None:
