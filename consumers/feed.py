@@ -235,6 +235,7 @@ class Feed:
         self._stream = stream
         self._record.opened()
         self._watchdog.opened()
+        stream.when_acks_lost(self._record.acks_lost)
         stream.when_ended(self._wake.set)
         try:
             return self._watch(stream, reached)

@@ -30,6 +30,7 @@ class FeedState(StrEnum):
 class FeedStatus:
     """A feed now. `restarts`: streams opened after the first. `outstanding`: handed to the handler
     and neither acked nor nacked yet. `faults`: times that the handler raised.
+    `acks_lost`: acknowledgements of which the broker did not hear; their messages come again.
     """
 
     name: str
@@ -43,6 +44,7 @@ class FeedStatus:
     last_error: str | None
     outstanding: int
     faults: int = 0
+    acks_lost: int = 0
 
 
 class FeedRecord:
@@ -63,6 +65,7 @@ class FeedRecord:
         self._current: int | None = None  # the stream whose messages show that the feed lives
         self._messages = 0
         self._faults = 0
+        self._acks_lost = 0
         self._last_message_at: datetime | None = None
         self._heard = clock.monotonic()
         self._last_error: str | None = None
@@ -100,6 +103,12 @@ class FeedRecord:
         with self._lock:
             self._faults += 1
             self._last_error = f"handler: {type(error).__name__}: {error}"
+
+    def acks_lost(self, count: int) -> None:
+        """The broker did not hear of so many acknowledgements."""
+        with self._lock:
+            self._acks_lost += count
+            self._last_error = f"acknowledgements lost: {count}"
 
     def opened(self) -> None:
         """One more stream."""
@@ -172,6 +181,7 @@ class FeedRecord:
                 last_error=self._last_error,
                 outstanding=outstanding,
                 faults=self._faults,
+                acks_lost=self._acks_lost,
             )
 
     def _turn(self, state: FeedState) -> None:

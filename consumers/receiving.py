@@ -31,7 +31,7 @@ class Receiver:
         self._handle = handle
         self._clock = clock
         self.leases = Leases(self._acknowledge_traced if traced else self._acknowledge)
-        self._acks = Acks(f"acks-{name}", acknowledge, self.leases.give)
+        self._acks = Acks(f"acks-{name}", acknowledge, self.leases.give, self.leases.lose)
         work = self._work_traced if traced else self._work
         self.scheduler = OneThread(f"feed-{name}", work, self._acks.stop, together)
 
