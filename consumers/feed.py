@@ -16,7 +16,7 @@ import structlog
 
 from consumers.channel import ChannelStatus
 from consumers.clock import Clock
-from consumers.errors import NotFoundError
+from consumers.errors import NotFoundError, PubSubError
 from consumers.feed_status import FeedRecord, FeedState, FeedStatus
 from consumers.stream import Handler, Incoming, Stream, each
 from consumers.subscription import SubscriptionSpec
@@ -256,7 +256,7 @@ class Feed:
             self._wake.clear()
             if stream.ended:
                 self._watchdog.lost()
-                return stream.error or NotFoundError("subscription", self._subscription)
+                return stream.error or PubSubError("the stream ended and gave no reason")
             channel = self._pubsub.connectivity()
             if reached and not channel.connected:
                 self._record.lost(channel)

@@ -10,8 +10,8 @@ from consumers.clock import Clock
 from consumers.errors import (
     CredentialsError,
     DeniedError,
-    InvalidRequestError,
     NotFoundError,
+    UnfitError,
 )
 
 
@@ -130,7 +130,7 @@ class FeedRecord:
             match error:
                 case DeniedError() | CredentialsError():
                     self._turn(FeedState.DENIED)
-                case NotFoundError() | InvalidRequestError():
+                case NotFoundError() | UnfitError():
                     self._turn(FeedState.MISSING)
                 case _:
                     self._turn(FeedState.CONNECTING)

@@ -29,6 +29,7 @@ from consumers.errors import (
     NotFoundError,
     PubSubError,
     QuotaError,
+    UnfitError,
 )
 from consumers.one_call import OneCall
 from consumers.publisher import Publisher, PublishResult
@@ -246,7 +247,18 @@ class PubSub(Administration):
             case api.ServerError() | api.Cancelled() | api.RetryError():
                 return BrokerUnreachableError(self._address, reason)
             case _:
-                return InvalidRequestError(kind, name, reason)
+                return _refusal(error, kind, name, reason)
+
+
+def _refusal(error: BaseException, kind: str, name: str, reason: str) -> PubSubError:
+    """What is left: what cannot be used as it is, what was asked wrongly, and the unknown."""
+    match error:
+        case api.FailedPrecondition():
+            return UnfitError(kind, name, reason)
+        case api.ClientError():
+            return InvalidRequestError(kind, name, reason)
+        case _:
+            return PubSubError(f"{kind} {name}: {reason or type(error).__name__}")
 
 
 def _found_credentials() -> Any:

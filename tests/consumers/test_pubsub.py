@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from google.api_core import exceptions as api
 
 from consumers import errors
 from consumers.pubsub import Incoming, PublishResult, PubSub, SubscriptionSpec
@@ -221,3 +222,16 @@ def test_without_credentials_the_cloud_is_refused_at_once(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", f"{tmp_path}/none.json")
     with pytest.raises(errors.CredentialsError):
         PubSub("project", None)
+
+
+def test_an_error_is_called_what_it_is_and_the_unknown_nothing_in_particular(
+    pubsub: PubSub,
+) -> None:
+    for error, kind in (
+        (api.NotFound("gone"), errors.NotFoundError),
+        (api.FailedPrecondition("detached"), errors.UnfitError),
+        (api.InvalidArgument("odd"), errors.InvalidRequestError),
+        (api.Unknown("odd"), errors.BrokerUnreachableError),
+        (RuntimeError("odd"), errors.PubSubError),
+    ):
+        assert type(pubsub._translated(error, "subscription", "readers")) is kind

@@ -10,7 +10,14 @@ import pytest
 
 from consumers import feed as feeds
 from consumers.clock import SystemClock
-from consumers.errors import CredentialsError, DeniedError, NotFoundError, PubSubError
+from consumers.errors import (
+    CredentialsError,
+    DeniedError,
+    InvalidRequestError,
+    NotFoundError,
+    PubSubError,
+    UnfitError,
+)
 from consumers.feed import Feed, FeedState, Incoming
 from consumers.monitoring import BacklogSource
 from consumers.pubsub import PubSub, SubscriptionSpec
@@ -107,6 +114,35 @@ def test_a_refusal_is_named_and_a_repair_is_found(error: PubSubError, text: str)
     turns(feed, FeedState.LIVE)
     assert broker.opened == 3
     assert feed.status().restarts == 2
+    feed.stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (NotFoundError("subscription", SPEC.name), FeedState.MISSING),
+        (UnfitError("subscription", SPEC.name, "detached"), FeedState.MISSING),
+        (InvalidRequestError("subscription", SPEC.name, "odd"), FeedState.CONNECTING),
+        (PubSubError("odd"), FeedState.CONNECTING),
+    ],
+)
+def test_only_what_is_known_to_be_missing_is_called_so(
+    error: PubSubError, state: FeedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_pause", lambda _failures: 60.0)
+    feed = made(Scripted(errors=[error]))
+    eventually(lambda: feed.status().last_error == str(error))
+    assert feed.status().state is state
+    feed.stop()
+
+
+def test_a_stream_that_ends_without_a_reason_is_not_called_missing() -> None:
+    broker = Scripted()
+    feed = made(broker)
+    turns(feed, FeedState.LIVE)
+    broker.open[0].set_result(None)
+    eventually(lambda: feed.status().last_error == "the stream ended and gave no reason")
+    turns(feed, FeedState.LIVE)
     feed.stop()
 
 
