@@ -189,18 +189,23 @@ class PubSub(Administration):
             traced=self._traced,
             together=together,
         )
-        future = client.subscribe(
-            path,
-            receiver.callback,
-            flow_control=TYPES.FlowControl(
-                max_messages=max_messages,
-                max_bytes=IN_HAND_BYTES,
-                max_lease_duration=LONGEST_LEASE_S,
-                max_duration_per_lease_extension=LEASE_S,
-            ),
-            scheduler=receiver.scheduler,
-            await_callbacks_on_shutdown=True,
-        )
+        try:
+            future = client.subscribe(
+                path,
+                receiver.callback,
+                flow_control=TYPES.FlowControl(
+                    max_messages=max_messages,
+                    max_bytes=IN_HAND_BYTES,
+                    max_lease_duration=LONGEST_LEASE_S,
+                    max_duration_per_lease_extension=LEASE_S,
+                ),
+                scheduler=receiver.scheduler,
+                await_callbacks_on_shutdown=True,
+            )
+        except BaseException:
+            receiver.stop()
+            client.close()
+            raise
         future.add_done_callback(lambda _: client.close())
         return Stream(
             future,

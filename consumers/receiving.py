@@ -35,6 +35,10 @@ class Receiver:
         work = self._work_traced if traced else self._work
         self.scheduler = OneThread(f"feed-{name}", work, self._acks.stop, together)
 
+    def stop(self) -> None:
+        """End what it began; for a stream that was never opened. Otherwise the client does."""
+        self.scheduler.shutdown()
+
     def callback(self, message: Any) -> None:
         """One message, by the client."""
         self._take((message,))

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from google.api_core import exceptions as api
+from google.cloud import pubsub_v1
 
 from consumers import errors
 from consumers.pubsub import Incoming, PublishResult, PubSub, SubscriptionSpec
@@ -235,3 +236,24 @@ def test_an_error_is_called_what_it_is_and_the_unknown_nothing_in_particular(
         (RuntimeError("odd"), errors.PubSubError),
     ):
         assert type(pubsub._translated(error, "subscription", "readers")) is kind
+
+
+def test_a_stream_that_cannot_be_opened_leaves_nothing_behind(
+    pubsub: PubSub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[object] = []
+    close = pubsub_v1.SubscriberClient.close
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def closing(client: pubsub_v1.SubscriberClient) -> None:
+        closed.append(client)
+        close(client)
+
+    monkeypatch.setattr(pubsub_v1.SubscriberClient, "subscribe", refuse)
+    monkeypatch.setattr(pubsub_v1.SubscriberClient, "close", closing)
+    with pytest.raises(RuntimeError):
+        pubsub.subscribe("readers", TOPIC, each(lambda incoming: incoming.ack()))
+    assert len(closed) == 1
+    assert "acks-readers" not in {thread.name for thread in threading.enumerate()}
