@@ -94,6 +94,7 @@ class PubSub(Administration):
         *,
         traced: bool = False,
     ) -> None:
+        super().__init__()
         self._project = project
         self._local = address is not None
         self._address = address or CLOUD

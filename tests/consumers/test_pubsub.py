@@ -257,3 +257,34 @@ def test_a_stream_that_cannot_be_opened_leaves_nothing_behind(
         pubsub.subscribe("readers", TOPIC, each(lambda incoming: incoming.ack()))
     assert len(closed) == 1
     assert "acks-readers" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_subscription_whose_creation_was_answered_too_late_begins_in_the_past_all_the_same(
+    pubsub: PubSub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pubsub.ensure_topic(TOPIC, retention=timedelta(hours=1))
+    publisher = pubsub.publisher()
+    publisher.publish(TOPIC, MESSAGE).result(10)
+    publisher.close()
+    spec = SubscriptionSpec("late", TOPIC, dead_letter=False, warm_up=timedelta(minutes=10))
+    create = pubsub._subscriptions.create_subscription
+
+    def late(*args: object, **options: object) -> None:
+        create(*args, **options)
+        raise api.DeadlineExceeded("too late")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pubsub._subscriptions, "create_subscription", late)
+        with pytest.raises(errors.BrokerUnreachableError):
+            pubsub.ensure_subscription(spec)
+    assert pubsub.ensure_subscription(spec)
+    got: list[bytes] = []
+
+    def handle(incoming: Incoming) -> None:
+        got.append(incoming.data)
+        incoming.ack()
+
+    stream = pubsub.subscribe("late", TOPIC, each(handle))
+    eventually(lambda: got == [MESSAGE.data])
+    assert not pubsub.ensure_subscription(spec)  # somebody else's, from now on
+    stream.close(5)
