@@ -33,14 +33,19 @@ class Acks:
     """Takes messages from any thread; one thread of its own acknowledges them.
 
     `send(ids)` is one call to the broker. Whether it went well or not, the messages are dropped and
-    `sent(count)` is called: what the broker did not hear of comes again.
+    `sent(count)` is called: what the broker did not hear of comes again; `lost(count)` tells it.
     """
 
     def __init__(
-        self, name: str, send: Callable[[Sequence[str]], None], sent: Callable[[int], None]
+        self,
+        name: str,
+        send: Callable[[Sequence[str]], None],
+        sent: Callable[[int], None],
+        lost: Callable[[int], None],
     ) -> None:
         self._send = send
         self._sent = sent
+        self._lost = lost
         self._done: SimpleQueue[Sequence[Ackable] | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -84,6 +89,7 @@ class Acks:
             self._send([message.ack_id for message in messages])
         except Exception as error:  # noqa: BLE001 - they come again; the thread must live on
             log.warning("acknowledgements_lost", count=len(messages), error=str(error))
+            self._lost(len(messages))
         for message in messages:
             message.drop()
         self._sent(len(messages))

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from consumers.clock import Clock
-from consumers.errors import ExistsError, PubSubError
+from consumers.errors import BrokerUnreachableError, ExistsError, PubSubError
 from consumers.subscription import SubscriptionSpec
 
 log = structlog.get_logger(__name__)
@@ -24,6 +24,9 @@ class Administration:
     _clock: Clock
     _topics: Any
     _subscriptions: Any
+
+    def __init__(self) -> None:
+        self._unconfirmed: set[str] = set()  # subscriptions of which no answer says who made them
 
     @abstractmethod
     def _errors(self, kind: str, name: str) -> AbstractContextManager[None]:
@@ -47,15 +50,21 @@ class Administration:
     def ensure_subscription(self, spec: SubscriptionSpec) -> bool:
         """Create the subscription unless it exists, however it is set; whether it was created.
 
-        NotFoundError: its topic, or the topic for its dead letters, does not exist.
+        NotFoundError: its topic, or the topic for its dead letters, does not exist. If the answer
+        to a creation was lost, and it exists when it is tried again, it counts as created.
         """
         try:
             with self._errors("topic", spec.topic):
                 self._subscriptions.create_subscription(
                     request=spec.request(self._project), retry=None, timeout=CALL_S
                 )
+        except BrokerUnreachableError:
+            self._unconfirmed.add(spec.name)
+            raise
         except ExistsError:
-            return False
+            if spec.name not in self._unconfirmed:
+                return False
+        self._unconfirmed.discard(spec.name)
         if spec.warm_up is not None:
             self._seek_back(spec.name, spec.warm_up)
         return True

@@ -11,6 +11,7 @@ ConsumersError
 │   ├── CredentialsError        no usable identity at all
 │   ├── QuotaError              too much was asked for the moment: retry later
 │   └── InvalidRequestError     the broker understood and refuses: retrying cannot help
+│       └── UnfitError          it cannot be used as it is: a detached subscription
 ├── MonitoringError             backlog figures could not be had: NO DATA, never zero
 ├── JournalError
 │   ├── JournalOpenError        the file cannot be opened or is of a newer version
@@ -92,6 +93,10 @@ class InvalidRequestError(PubSubError):
         self.kind = kind
         self.name = name
         self.reason = reason
+
+
+class UnfitError(InvalidRequestError):
+    """The `kind` called `name` is there, but not fit for it: a subscription that was detached."""
 
 
 class MonitoringError(ConsumersError):

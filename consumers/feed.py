@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -31,8 +32,12 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 LONGEST_LOSS_S = 30.0  # then a stream is tried even if the channel does not say that it is back
 CLOSE_S = 2.0
+LONGEST_CLOSE_S = (
+    5.0  # of a stream whose handler is done: only what the broker did not hear is left
+)
 # In hand at once: with the client's 1,000 a stream stands still while a batch of them is committed.
 MAX_MESSAGES = 2_000
+FULL = 0.9  # of them in hand: the client stops reading at all of them, and begins again at 80 %
 DRAIN_S = 1.5
 FAULT_PAUSE_S = 0.1  # a handler that raises gets its message again at once: bounds that loop
 
@@ -103,6 +108,8 @@ class Feed:
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"feed-{name}", daemon=True)
         self._stream: Stream | None = None
+        self._at_work = False  # the handler; set by the stream's thread
+        self._removed = False
         self._record = FeedRecord(name, subscription, topic, clock)
         self._watchdog = Watchdog(self._record, cadence, clock)
 
@@ -122,9 +129,16 @@ class Feed:
         stream = self._stream
         return self._record.status(0 if stream is None else stream.outstanding)
 
-    def _receive(self, batch: Sequence[Incoming]) -> None:
-        """On the stream's one callback thread; everything below runs on the supervisor's."""
-        self._record.received(batch[-1].received_at, len(batch))
+    def _receive(self, stream: int, batch: Sequence[Incoming]) -> None:
+        """On the stream's one callback thread; what supervises it is below, from `_run` on."""
+        self._at_work = True
+        try:
+            self._record.received(stream, batch[-1].received_at, len(batch))
+            self._hand_over(batch)
+        finally:
+            self._at_work = False
+
+    def _hand_over(self, batch: Sequence[Incoming]) -> None:
         alone = len(batch) == 1
         if not self._handled(batch, last=alone) and not alone:
             for incoming in batch:  # one of them may have spoilt it for all
@@ -162,25 +176,42 @@ class Feed:
         self._record.stopped()
 
     def _remove(self) -> None:
-        """What cannot be deleted expires by itself."""
-        if not self._pubsub.connectivity().connected:
+        """What cannot be deleted expires by itself; whatever happens here, the stream is closed."""
+        if self._removed or not self._pubsub.connectivity().connected:
             return
+        self._removed = True
         try:
             self._pubsub.delete_subscription(self._subscription)
         except NotFoundError:
             return
-        except PubSubError as error:
+        except Exception as error:  # noqa: BLE001 - a closed channel raises what it likes
             log.warning("subscription_not_deleted", feed=self._name, error=str(error))
 
     def _once(self) -> Exception | None:
         """One stream from its opening to its end; None: open the next one at once."""
         try:
+            self._await_closed()
             reached = self._await_channel()
             if self._recreate is not None and not self._stop.is_set():
                 self._pubsub.ensure_subscription(self._recreate)
             return None if self._stop.is_set() else self._live(reached)
         except Exception as error:  # noqa: BLE001 - the supervisor must outlive whatever happens
             return error
+
+    def _await_closed(self) -> None:
+        """Wait until the stream before is over: beside it another would bring the same messages.
+
+        As long as its handler is at work, however long that takes.
+        """
+        stream = self._stream
+        patience = self._clock.monotonic() + LONGEST_CLOSE_S
+        while stream is not None and not stream.ended and not self._stop.is_set():
+            if self._at_work:
+                self._record.blocked(stream.outstanding)
+            elif self._clock.monotonic() > patience:
+                log.warning("feed_stream_hangs", feed=self._name)
+                return
+            self._stop.wait(TICK_S)
 
     def _await_channel(self) -> bool:
         """Wait for the broker, but not for ever; whether it is reached."""
@@ -197,12 +228,14 @@ class Feed:
         stream = self._pubsub.subscribe(
             self._subscription,
             self._topic,
-            self._receive,
+            partial(self._receive, self._record.opening()),
             max_messages=self._max_messages,
             together=self._together,
         )
         self._stream = stream
         self._record.opened()
+        self._watchdog.opened()
+        stream.when_acks_lost(self._record.acks_lost)
         stream.when_ended(self._wake.set)
         try:
             return self._watch(stream, reached)
@@ -212,19 +245,18 @@ class Feed:
                 self._remove()  # at once: whoever ends us may not wait, and nothing of it is kept
             elif connected and self._stop.is_set():
                 stream.drain(DRAIN_S)
-            if not stream.close(CLOSE_S if connected else 0.0) and connected:
-                log.warning("feed_stream_hangs", feed=self._name)
+            stream.close(CLOSE_S if connected else 0.0)
 
     def _watch(self, stream: Stream, reached: bool) -> Exception | None:
         """`reached`: whether the broker was when the stream was opened; if so, a loss before the
         first look at it is one too.
         """
-        opened = self._clock.monotonic()
         while not self._stop.is_set():
             self._wake.wait(TICK_S)
             self._wake.clear()
             if stream.ended:
-                return stream.error or NotFoundError("subscription", self._subscription)
+                self._watchdog.lost()
+                return stream.error or PubSubError("the stream ended and gave no reason")
             channel = self._pubsub.connectivity()
             if reached and not channel.connected:
                 self._record.lost(channel)
@@ -232,9 +264,16 @@ class Feed:
                 log.warning("feed_lost_the_broker", feed=self._name)
                 return None
             reached = reached or channel.connected
-            if reached and self._watchdog.gives_up(opened):
+            if reached and self._gives_up(stream):
                 return None
         return None
+
+    def _gives_up(self, stream: Stream) -> bool:
+        in_hand = stream.outstanding
+        blocked = self._at_work or in_hand >= FULL * self._max_messages
+        return self._watchdog.gives_up(
+            answered=stream.answered, blocked=in_hand if blocked else None
+        )
 
 
 def _pause(failures: int) -> float:

@@ -10,8 +10,8 @@ from consumers.clock import Clock
 from consumers.errors import (
     CredentialsError,
     DeniedError,
-    InvalidRequestError,
     NotFoundError,
+    UnfitError,
 )
 
 
@@ -30,6 +30,7 @@ class FeedState(StrEnum):
 class FeedStatus:
     """A feed now. `restarts`: streams opened after the first. `outstanding`: handed to the handler
     and neither acked nor nacked yet. `faults`: times that the handler raised.
+    `acks_lost`: acknowledgements of which the broker did not hear; their messages come again.
     """
 
     name: str
@@ -43,6 +44,7 @@ class FeedStatus:
     last_error: str | None
     outstanding: int
     faults: int = 0
+    acks_lost: int = 0
 
 
 class FeedRecord:
@@ -59,8 +61,11 @@ class FeedRecord:
         self._lock = threading.Lock()
         self._state, self._since = FeedState.CONNECTING, clock.now()
         self._streams = 0
+        self._numbered = 0
+        self._current: int | None = None  # the stream whose messages show that the feed lives
         self._messages = 0
         self._faults = 0
+        self._acks_lost = 0
         self._last_message_at: datetime | None = None
         self._heard = clock.monotonic()
         self._last_error: str | None = None
@@ -75,11 +80,20 @@ class FeedRecord:
         """When the last one came, in monotonic seconds; before the first, when this was made."""
         return self._heard
 
-    def received(self, at: datetime, count: int = 1) -> None:
-        """So many messages came: whatever was, the feed lives."""
+    def opening(self) -> int:
+        """The number of the stream that is opened next; those before it say nothing any more."""
+        with self._lock:
+            self._numbered += 1
+            self._current = self._numbered
+            return self._numbered
+
+    def received(self, stream: int, at: datetime, count: int = 1) -> None:
+        """So many messages came of that stream: if it is the present one, the feed lives."""
         with self._lock:
             self._messages += count
             self._last_message_at = at
+            if stream != self._current:
+                return
             self._heard = self._clock.monotonic()
             if self._state is not FeedState.LIVE:
                 self._turn(FeedState.LIVE)
@@ -90,6 +104,12 @@ class FeedRecord:
             self._faults += 1
             self._last_error = f"handler: {type(error).__name__}: {error}"
 
+    def acks_lost(self, count: int) -> None:
+        """The broker did not hear of so many acknowledgements."""
+        with self._lock:
+            self._acks_lost += count
+            self._last_error = f"acknowledgements lost: {count}"
+
     def opened(self) -> None:
         """One more stream."""
         with self._lock:
@@ -98,17 +118,19 @@ class FeedRecord:
     def lost(self, channel: ChannelStatus) -> None:
         """The broker is not reached."""
         with self._lock:
+            self._current = None
             self._turn(FeedState.CONNECTING)
             self._last_error = channel.error or self._last_error
 
     def ended(self, error: Exception) -> None:
         """The stream ended, or could not be opened, for this reason."""
         with self._lock:
+            self._current = None
             self._last_error = str(error)
             match error:
                 case DeniedError() | CredentialsError():
                     self._turn(FeedState.DENIED)
-                case NotFoundError() | InvalidRequestError():
+                case NotFoundError() | UnfitError():
                     self._turn(FeedState.MISSING)
                 case _:
                     self._turn(FeedState.CONNECTING)
@@ -122,7 +144,19 @@ class FeedRecord:
     def stopped(self) -> None:
         """It is over."""
         with self._lock:
+            self._current = None
             self._turn(FeedState.STOPPED)
+
+    def blocked(self, in_hand: int) -> None:
+        """Nothing comes because what came is not done with yet."""
+        with self._lock:
+            self._last_error = f"blocked: {in_hand} in hand"
+
+    def unanswered(self) -> None:
+        """The broker has not taken the stream's call: nothing shows that the feed lives."""
+        with self._lock:
+            if self._state is FeedState.LIVE:
+                self._turn(FeedState.CONNECTING)
 
     def accepted(self, *, live: bool) -> None:
         """The stream was not refused: `live` where nothing need come, else merely not refused."""
@@ -147,6 +181,7 @@ class FeedRecord:
                 last_error=self._last_error,
                 outstanding=outstanding,
                 faults=self._faults,
+                acks_lost=self._acks_lost,
             )
 
     def _turn(self, state: FeedState) -> None:

@@ -116,9 +116,10 @@ class Intake:
             self._told, self._untold = moment, 0
 
     def _committed(self, read: _Batch, kept: Sequence[Kept]) -> None:
-        """Acknowledge and show what is on disk; what could not be written comes again."""
+        """Acknowledge and show what is on disk; what could not be written is given back."""
         if None in kept:
             durable = [new is not None for new in kept]
+            self._give_back(list(compress(read.incoming, [new is None for new in kept])))
             read.incoming[:] = compress(read.incoming, durable)
             read.messages[:] = compress(read.messages, durable)
             read.values[:] = compress(read.values, durable)
@@ -130,6 +131,12 @@ class Intake:
         self._stores.take(
             read.topic, list(zip(read.incoming, read.values, received, known, strict=True))
         )
+
+    def _give_back(self, lost: Sequence[Incoming]) -> None:
+        """At once: as long as they are in hand their leases are extended, and none comes again."""
+        log.warning("messages_not_written", count=len(lost), first=lost[0].message_id)
+        for incoming in lost:
+            incoming.nack()
 
     def warm(self) -> int:
         """Fill the stores with what the journal holds; the number of events.

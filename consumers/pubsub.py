@@ -29,6 +29,7 @@ from consumers.errors import (
     NotFoundError,
     PubSubError,
     QuotaError,
+    UnfitError,
 )
 from consumers.one_call import OneCall
 from consumers.publisher import Publisher, PublishResult
@@ -93,6 +94,7 @@ class PubSub(Administration):
         *,
         traced: bool = False,
     ) -> None:
+        super().__init__()
         self._project = project
         self._local = address is not None
         self._address = address or CLOUD
@@ -167,10 +169,9 @@ class PubSub(Administration):
 
         # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
         # thread in which gRPC serves all streams of a channel, and the next one would wait for it.
+        calls = OneCall()
         client = pubsub_v1.SubscriberClient(
-            transport=self._transport(
-                "Subscriber", grpc.intercept_channel(self._open(), OneCall())
-            ),
+            transport=self._transport("Subscriber", grpc.intercept_channel(self._open(), calls)),
             subscriber_options=TYPES.SubscriberOptions(enable_open_telemetry_tracing=self._traced),
         )
         path = self._subscription(subscription)
@@ -189,23 +190,29 @@ class PubSub(Administration):
             traced=self._traced,
             together=together,
         )
-        future = client.subscribe(
-            path,
-            receiver.callback,
-            flow_control=TYPES.FlowControl(
-                max_messages=max_messages,
-                max_bytes=IN_HAND_BYTES,
-                max_lease_duration=LONGEST_LEASE_S,
-                max_duration_per_lease_extension=LEASE_S,
-            ),
-            scheduler=receiver.scheduler,
-            await_callbacks_on_shutdown=True,
-        )
+        try:
+            future = client.subscribe(
+                path,
+                receiver.callback,
+                flow_control=TYPES.FlowControl(
+                    max_messages=max_messages,
+                    max_bytes=IN_HAND_BYTES,
+                    max_lease_duration=LONGEST_LEASE_S,
+                    max_duration_per_lease_extension=LEASE_S,
+                ),
+                scheduler=receiver.scheduler,
+                await_callbacks_on_shutdown=True,
+            )
+        except BaseException:
+            receiver.stop()
+            client.close()
+            raise
         future.add_done_callback(lambda _: client.close())
         return Stream(
             future,
             receiver.leases,
             lambda error: self._translated(error, "subscription", subscription),
+            lambda: calls.answered,
         )
 
     def _open(self) -> grpc.Channel:
@@ -246,7 +253,18 @@ class PubSub(Administration):
             case api.ServerError() | api.Cancelled() | api.RetryError():
                 return BrokerUnreachableError(self._address, reason)
             case _:
-                return InvalidRequestError(kind, name, reason)
+                return _refusal(error, kind, name, reason)
+
+
+def _refusal(error: BaseException, kind: str, name: str, reason: str) -> PubSubError:
+    """What is left: what cannot be used as it is, what was asked wrongly, and the unknown."""
+    match error:
+        case api.FailedPrecondition():
+            return UnfitError(kind, name, reason)
+        case api.ClientError():
+            return InvalidRequestError(kind, name, reason)
+        case _:
+            return PubSubError(f"{kind} {name}: {reason or type(error).__name__}")
 
 
 def _found_credentials() -> Any:

@@ -31,9 +31,13 @@ class Receiver:
         self._handle = handle
         self._clock = clock
         self.leases = Leases(self._acknowledge_traced if traced else self._acknowledge)
-        self._acks = Acks(f"acks-{name}", acknowledge, self.leases.give)
+        self._acks = Acks(f"acks-{name}", acknowledge, self.leases.give, self.leases.lose)
         work = self._work_traced if traced else self._work
         self.scheduler = OneThread(f"feed-{name}", work, self._acks.stop, together)
+
+    def stop(self) -> None:
+        """End what it began; for a stream that was never opened. Otherwise the client does."""
+        self.scheduler.shutdown()
 
     def callback(self, message: Any) -> None:
         """One message, by the client."""

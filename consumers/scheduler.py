@@ -39,14 +39,18 @@ class OneThread:
         self.queue: SimpleQueue[Any] = SimpleQueue()
         self._waiting: SimpleQueue[Any] = SimpleQueue()
         self._callback: Callback | None = None
+        self._starting = threading.Lock()  # a callback is set, and not over: the thread has begun
+        self._over = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def schedule(self, callback: Callback, message: Any) -> None:
         """Hand it over when all that came before is done. The client holds a lock meanwhile."""
         self._waiting.put(message)
         if self._callback is None:
-            self._callback = callback
-            self._thread.start()
+            with self._starting:
+                if not self._over:
+                    self._callback = callback
+                    self._thread.start()
 
     def shutdown(self, await_msg_callbacks: bool = False) -> list[Any]:
         """Hand over no more; the messages that were not, which the client gives back."""
@@ -56,6 +60,8 @@ class OneThread:
                 dropped.append(message)
         except Empty:
             pass
+        with self._starting:
+            self._over = True
         self._waiting.put(None)
         if await_msg_callbacks and self._callback is not None:
             self._thread.join()

@@ -85,6 +85,8 @@ class Leases:
         self._awaited = False
         self._taken = 0
         self._given = 0
+        self._lost = 0
+        self._tell_lost: Callable[[int], None] | None = None
 
     @property
     def open(self) -> int:
@@ -102,6 +104,21 @@ class Leases:
             self._given += count
             if self._awaited:
                 self._settled.notify_all()
+
+    def lose(self, count: int) -> None:
+        """The broker did not hear of so many acknowledgements: the messages come again."""
+        with self._lock:
+            self._lost += count
+            tell = self._tell_lost
+        if tell is not None:
+            tell(count)
+
+    def when_lost(self, tell: Callable[[int], None]) -> None:
+        """Tell of every loss, those so far included."""
+        with self._lock:
+            self._tell_lost, so_far = tell, self._lost
+        if so_far:
+            tell(so_far)
 
     def drain(self, timeout: float) -> bool:
         """Wait for a moment in which nothing is in hand."""
@@ -170,10 +187,19 @@ class Stream:
         future: "Future[Any]",
         leases: Leases,
         translate: Callable[[BaseException], PubSubError],
+        answered: Callable[[], bool],
     ) -> None:
         self._future = future
         self._leases = leases
         self._translate = translate
+        self._answered = answered
+
+    @property
+    def answered(self) -> bool:
+        """Whether the broker has taken the call that is open now; not so while the client, or the
+        connection, tries in vain.
+        """
+        return not self._future.done() and self._answered()
 
     @property
     def ended(self) -> bool:
@@ -196,6 +222,10 @@ class Stream:
     def when_ended(self, callback: Callable[[], None]) -> None:
         """Call back once it is over, on a thread of the client's, or at once if it is."""
         self._future.add_done_callback(lambda _: callback())
+
+    def when_acks_lost(self, callback: Callable[[int], None]) -> None:
+        """Call back with the number of acknowledgements that did not reach the broker."""
+        self._leases.when_lost(callback)
 
     def drain(self, timeout: float) -> bool:
         """Wait until nothing is outstanding, so that a `close` after it makes no duplicates."""

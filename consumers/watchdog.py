@@ -13,9 +13,11 @@ SETTLED_S = 1.0  # a stream that lives this long has not been refused
 SILENT_AFTER = 3  # cadences
 SOON = timedelta(seconds=4.5)  # a fast feed's silence is marked within 5 s, if two cadences fit in
 REOPEN_AFTER = timedelta(seconds=60)  # of silence; or ten cadences, if that is longer
-TRIAL_S = 10.0  # of a stream after a loss that brings nothing: its own connection may not stand
-LONGEST_TRIAL_S = 15.0  # where messages are expected; elsewhere it doubles, and TRIALS are enough
-TRIALS = 5
+TRIAL_S = 10.0  # of a stream that is not answered: its own connection may not stand
+LONGEST_TRIAL_S = 15.0  # where messages are expected; elsewhere it doubles
+TRIALS = 5  # after so many they are further apart
+LATER_TRIAL_S = 160.0
+LATER_EXPECTED_S = 60.0
 
 
 class Watchdog:
@@ -29,55 +31,85 @@ class Watchdog:
         self._clock = clock
         self._silent_s = None if cadence is None else silence(cadence).total_seconds()
         self._reopen_s = max(REOPEN_AFTER, 10 * (cadence or timedelta())).total_seconds()
-        self._unproven = 0  # streams since a loss of the connection that brought no message
+        self._blocked = self._opened = self._answered = (
+            clock.monotonic()
+        )  # the stream; and when it last was
+        self._first: float | None = None  # when the first stream since the last loss was opened
+        self._trials = 1  # streams that were not answered, this one included
 
     def lost(self) -> None:
-        """The connection was lost: the next streams have to prove themselves."""
-        self._unproven = 1
+        """The connection was lost, or the broker ended the stream: the next has to prove itself."""
+        self._first, self._trials = None, 1
 
-    def gives_up(self, opened: float) -> bool:
-        """Whether it is time to try another stream than the one opened then; notes silence."""
-        if self._tried_in_vain(opened):
+    def opened(self) -> None:
+        """A stream was opened."""
+        self._opened = self._answered = self._clock.monotonic()
+        if self._first is None:
+            self._first = self._opened
+
+    def gives_up(self, *, answered: bool, blocked: int | None = None) -> bool:
+        """Whether it is time to try another stream than the present one; notes its silence.
+
+        `answered`: whether the broker has taken its call. `blocked`: how many messages are in hand
+        if no more can come before some of them are done with: then it is not the stream that is
+        silent, and another would bring the same messages.
+        """
+        now = self._clock.monotonic()
+        if blocked is not None:
+            self._blocked = now
+            if now - self._record.heard > (self._silent_s or SOON.total_seconds()):
+                self._record.blocked(blocked)
+        if answered:
+            self._answered, self._trials = now, 1
+        self._judge(now, answered)
+        if blocked is not None:
+            return False
+        if self._tried_in_vain(now):
             log.warning("feed_stream_tried_in_vain", feed=self._record.name)
             return True
-        if self._silent_for_long(opened):
-            log.warning("feed_reopened_after_silence", feed=self._record.name)
-            return True
-        return False
-
-    def _tried_in_vain(self, opened: float) -> bool:
-        """Whether a stream opened after a loss had its time and brought nothing.
-
-        The channel that is watched is not the stream's: the one can be back while the other waits
-        for a name to resolve, for a minute and longer.
-        """
-        if self._record.heard > opened:
-            self._unproven = 0
-        if not self._unproven or (self._silent_s is None and self._unproven > TRIALS):
+        if self._silent_s is None or now - self._quiet(self._opened) <= self._reopen_s:
             return False
-        trial = TRIAL_S * 2 ** (min(self._unproven, TRIALS) - 1)
-        if self._silent_s is not None:
-            trial = min(trial, LONGEST_TRIAL_S)
-        if self._clock.monotonic() - opened < trial:
-            return False
-        self._unproven += 1
+        log.warning("feed_reopened_after_silence", feed=self._record.name)
         return True
 
-    def _silent_for_long(self, opened: float) -> bool:
-        """Judge the silence; whether it is time to try another stream."""
-        now = self._clock.monotonic()
-        settled = now - opened > SETTLED_S
+    def _judge(self, now: float, answered: bool) -> None:
+        """Say what the stream is worth: of one without a cadence its answer is the only sign."""
+        settled = now - self._opened > SETTLED_S
         if self._silent_s is None:
-            if settled:
+            if answered and settled:
                 self._record.accepted(live=True)
-            return False
+            elif now - self._answered > SETTLED_S:
+                self._record.unanswered()
+            return
         heard = self._record.heard
-        silence = now - max(heard, opened)
-        if silence > self._silent_s:
+        # Over all streams since the loss: another stream is no sign of life.
+        if settled and now - self._quiet(self._first or heard) > self._silent_s:
             self._record.silent(heard)
         elif settled:
             self._record.accepted(live=False)
-        return silence > self._reopen_s
+
+    def _quiet(self, since: float) -> float:
+        """Since when nothing came that could have, `since` at the earliest."""
+        return max(self._record.heard, self._blocked, since)
+
+    def _tried_in_vain(self, now: float) -> bool:
+        """Whether the stream had its time to be answered.
+
+        The channel that is watched is not the stream's: the one can be back while the other waits
+        for a name to resolve, for a minute and longer; its call is not answered meanwhile.
+        """
+        if now - self._answered < self._trial():
+            return False
+        self._trials += 1
+        return True
+
+    def _trial(self) -> float:
+        """How many seconds from its opening, or its last answer, a stream gets."""
+        expected, later = self._silent_s is not None, self._trials > TRIALS
+        if later:
+            return LATER_EXPECTED_S if expected else LATER_TRIAL_S
+        trial = TRIAL_S * 2.0 ** (self._trials - 1)
+        return min(trial, LONGEST_TRIAL_S) if expected else trial
 
 
 def silence(cadence: timedelta) -> timedelta:

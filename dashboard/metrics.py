@@ -51,6 +51,11 @@ class PictureCollector(Collector):
         faults = CounterMetricFamily(
             "fusion_feed_faults", "Times that the handler raised.", labels=by_feed
         )
+        lost = CounterMetricFamily(
+            "fusion_feed_acks_lost",
+            "Acknowledgements that the broker did not hear of.",
+            labels=by_feed,
+        )
         held = GaugeMetricFamily(
             "fusion_feed_outstanding", "Messages in hand, not acknowledged yet.", labels=by_feed
         )
@@ -59,8 +64,9 @@ class PictureCollector(Collector):
             up.add_metric([feed.name], float(str(feed.state) == "live"))
             restarts.add_metric([feed.name], feed.restarts)
             faults.add_metric([feed.name], feed.faults)
+            lost.add_metric([feed.name], feed.acks_lost)
             held.add_metric([feed.name], feed.outstanding)
-        yield from (messages, up, restarts, faults, held)
+        yield from (messages, up, restarts, faults, lost, held)
 
     def _deliveries(self) -> Iterator[Metric]:
         found = CounterMetricFamily(

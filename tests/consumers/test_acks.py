@@ -24,6 +24,7 @@ class Broker:
 
     calls: list[Sequence[str]] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
     go: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
 
@@ -36,7 +37,7 @@ class Broker:
 
 def test_what_comes_during_a_call_goes_into_the_next_up_to_its_size() -> None:
     broker = Broker()
-    acks = Acks("acks-test", broker.send, broker.settled.append)
+    acks = Acks("acks-test", broker.send, broker.settled.append, broker.lost.append)
     messages = [Message(str(number)) for number in range(MOST + 501)]
     acks.put(messages[:1])
     eventually(lambda: broker.calls == [["0"]])
@@ -53,13 +54,14 @@ def test_what_comes_during_a_call_goes_into_the_next_up_to_its_size() -> None:
 def test_a_call_that_fails_loses_its_acknowledgements_and_no_others() -> None:
     broker = Broker(error=BrokerUnreachableError("127.0.0.1:1", "gone"))
     broker.go.set()
-    acks = Acks("acks-test", broker.send, broker.settled.append)
+    acks = Acks("acks-test", broker.send, broker.settled.append, broker.lost.append)
     first, second = Message("first"), Message("second")
     acks.put([first])
     eventually(lambda: broker.settled == [1])
     broker.error = None
     acks.put([second])
     eventually(lambda: broker.settled == [1, 1])
+    assert broker.lost == [1]
     assert first.dropped
     assert second.dropped
     acks.stop()
@@ -68,7 +70,7 @@ def test_a_call_that_fails_loses_its_acknowledgements_and_no_others() -> None:
 def test_a_stop_sends_what_is_there_and_ends_the_thread() -> None:
     broker = Broker()
     broker.go.set()
-    acks = Acks("acks-test", broker.send, broker.settled.append)
+    acks = Acks("acks-test", broker.send, broker.settled.append, broker.lost.append)
     for number in range(MOST + 1):
         acks.put([Message(str(number))])
     acks.stop()

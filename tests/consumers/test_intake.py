@@ -4,7 +4,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -18,12 +18,13 @@ import structlog
 from consumers import intake as intakes
 from consumers.clock import SystemClock
 from consumers.feed import Incoming
-from consumers.journal import Journal
+from consumers.journal import Journal, Kept, Row
 from consumers.topology import PRICES, RECEIPTS, SETTLEMENTS
 from consumers.trace import add_trace
 from consumers.wire import Encoded, PriceTick, encode_price
 from tests.consumers.house import House, house
 from tests.consumers.journal.entries import hold_writer
+from tests.consumers.memory_journal import MemoryJournal
 from tests.consumers.universe import ALL
 from tests.support import eventually
 
@@ -228,6 +229,25 @@ def test_nothing_of_a_batch_is_acknowledged_before_its_commit(journal: Journal) 
     assert held.result(5)
     eventually(lambda: len(acked) == 20)
     assert len(list(journal.replay(PRICES))) == 20
+
+
+class HalfWritten(MemoryJournal):
+    """Cannot write every second row."""
+
+    def append_all(self, rows: Sequence[Row], done: Callable[[Sequence[Kept]], None]) -> None:
+        done([True if n % 2 == 0 else None for n in range(len(rows))])
+
+
+def test_what_cannot_be_written_is_given_back_and_shown_nowhere() -> None:
+    made, acked, given_back = house(HalfWritten()), list[str](), list[str]()
+    incoming = batch(acked, *(price("ETH", n) for n in range(4)))
+    for each in incoming:
+        each.nack = partial(given_back.append, each.message_id)
+    with structlog.testing.capture_logs() as said:
+        made.intake.handle_all(incoming)
+    assert (acked, given_back) == (["m0", "m2"], ["m1", "m3"])
+    assert made.stores.prices.snapshot().messages == 2
+    assert [(line["event"], line["count"]) for line in said] == [("messages_not_written", 2)]
 
 
 def test_the_same_event_twice_in_a_batch_has_one_effect_and_two_acknowledgements(

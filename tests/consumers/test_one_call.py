@@ -1,5 +1,6 @@
 """One streaming call at a time: the client's helper can forget one that is open."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -24,6 +25,7 @@ class Pulls(grpc.GenericRpcHandler):
     def __init__(self) -> None:
         self.begun = 0
         self.open = 0
+        self.takes = True  # whether a call is answered before it brings something
         self._lock = threading.Lock()
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
@@ -41,6 +43,9 @@ class Pulls(grpc.GenericRpcHandler):
         context.add_callback(over.set)
         with self._lock:
             self.open += 1
+        if self.takes and not over.is_set():
+            with contextlib.suppress(ValueError):  # cancelled meanwhile
+                context.send_initial_metadata(())
         over.wait()
         with self._lock:
             self.open -= 1
@@ -108,3 +113,43 @@ def test_a_call_waits_for_a_connection_instead_of_failing() -> None:
             with pytest.raises(grpc.RpcError) as caught:
                 next(channel.stream_stream(METHOD)(iter(()), timeout=0.5))
             assert caught.value.code().name == code
+
+
+def begun(address: str, calls: OneCall) -> tuple[grpc.Channel, grpc.Call]:
+    """A call on a channel of its own; nobody reads it."""
+    channel = grpc.insecure_channel(address)
+    return channel, grpc.intercept_channel(channel, calls).stream_stream(METHOD)(iter(()))
+
+
+def listening() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name == "stream-answer"]
+
+
+def test_a_call_that_the_server_takes_is_answered_until_it_ends(pulls: tuple[Pulls, str]) -> None:
+    handler, address = pulls
+    handler.begun = 1  # the first is refused
+    calls = OneCall()
+    channel, call = begun(address, calls)
+    eventually(lambda: calls.answered)
+    call.cancel()
+    assert not calls.answered
+    channel.close()
+    eventually(lambda: not listening())
+
+
+def test_a_call_that_is_refused_held_up_or_not_connected_is_not_answered(
+    pulls: tuple[Pulls, str],
+) -> None:
+    handler, address = pulls
+    handler.takes = False
+    refused, held, unconnected = OneCall(), OneCall(), OneCall()
+    first, call = begun(address, refused)
+    eventually(lambda: not call.is_active())
+    second, _ = begun(address, held)
+    third, _ = begun("127.0.0.1:9", unconnected)
+    eventually(lambda: handler.open == 1)
+    threading.Event().wait(0.5)  # more than it takes to be mistaken
+    assert [calls.answered for calls in (refused, held, unconnected)] == [False] * 3
+    for channel in (first, second, third):
+        channel.close()
+    eventually(lambda: not listening())

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from google.api_core import exceptions as api
+from google.cloud import pubsub_v1
 
 from consumers import errors
 from consumers.pubsub import Incoming, PublishResult, PubSub, SubscriptionSpec
@@ -221,3 +223,68 @@ def test_without_credentials_the_cloud_is_refused_at_once(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", f"{tmp_path}/none.json")
     with pytest.raises(errors.CredentialsError):
         PubSub("project", None)
+
+
+def test_an_error_is_called_what_it_is_and_the_unknown_nothing_in_particular(
+    pubsub: PubSub,
+) -> None:
+    for error, kind in (
+        (api.NotFound("gone"), errors.NotFoundError),
+        (api.FailedPrecondition("detached"), errors.UnfitError),
+        (api.InvalidArgument("odd"), errors.InvalidRequestError),
+        (api.Unknown("odd"), errors.BrokerUnreachableError),
+        (RuntimeError("odd"), errors.PubSubError),
+    ):
+        assert type(pubsub._translated(error, "subscription", "readers")) is kind
+
+
+def test_a_stream_that_cannot_be_opened_leaves_nothing_behind(
+    pubsub: PubSub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[object] = []
+    close = pubsub_v1.SubscriberClient.close
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def closing(client: pubsub_v1.SubscriberClient) -> None:
+        closed.append(client)
+        close(client)
+
+    monkeypatch.setattr(pubsub_v1.SubscriberClient, "subscribe", refuse)
+    monkeypatch.setattr(pubsub_v1.SubscriberClient, "close", closing)
+    with pytest.raises(RuntimeError):
+        pubsub.subscribe("readers", TOPIC, each(lambda incoming: incoming.ack()))
+    assert len(closed) == 1
+    assert "acks-readers" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_subscription_whose_creation_was_answered_too_late_begins_in_the_past_all_the_same(
+    pubsub: PubSub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pubsub.ensure_topic(TOPIC, retention=timedelta(hours=1))
+    publisher = pubsub.publisher()
+    publisher.publish(TOPIC, MESSAGE).result(10)
+    publisher.close()
+    spec = SubscriptionSpec("late", TOPIC, dead_letter=False, warm_up=timedelta(minutes=10))
+    create = pubsub._subscriptions.create_subscription
+
+    def late(*args: object, **options: object) -> None:
+        create(*args, **options)
+        raise api.DeadlineExceeded("too late")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pubsub._subscriptions, "create_subscription", late)
+        with pytest.raises(errors.BrokerUnreachableError):
+            pubsub.ensure_subscription(spec)
+    assert pubsub.ensure_subscription(spec)
+    got: list[bytes] = []
+
+    def handle(incoming: Incoming) -> None:
+        got.append(incoming.data)
+        incoming.ack()
+
+    stream = pubsub.subscribe("late", TOPIC, each(handle))
+    eventually(lambda: got == [MESSAGE.data])
+    assert not pubsub.ensure_subscription(spec)  # somebody else's, from now on
+    stream.close(5)

@@ -112,3 +112,45 @@ def test_one_that_never_had_a_message_ends_without_a_thread() -> None:
     scheduler = OneThread("feed-test", lambda _callback, _messages: None, ended.set)
     assert scheduler.shutdown(await_msg_callbacks=True) == []
     assert ended.is_set()
+
+
+def test_a_shutdown_as_the_first_message_comes_joins_no_thread_that_has_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheduler = OneThread("feed-test", lambda _callback, _messages: None, lambda: None)
+    starting, go = threading.Event(), threading.Event()
+    start = scheduler._thread.start
+
+    def slow() -> None:
+        starting.set()
+        assert go.wait(5)
+        start()
+
+    monkeypatch.setattr(scheduler._thread, "start", slow)
+    first = threading.Thread(target=lambda: scheduler.schedule(ignored, 0))
+    first.start()
+    assert starting.wait(5)
+    raised: list[Exception] = []
+
+    def shut() -> None:
+        try:
+            scheduler.shutdown(await_msg_callbacks=True)
+        except RuntimeError as error:
+            raised.append(error)
+
+    stopping = threading.Thread(target=shut)
+    stopping.start()
+    stopping.join(0.2)  # what it waits for is the thread's beginning
+    assert stopping.is_alive()
+    go.set()
+    stopping.join(5)
+    first.join(5)
+    assert raised == []
+    assert not scheduler._thread.is_alive()
+
+
+def test_a_message_after_the_shutdown_begins_no_thread() -> None:
+    scheduler = OneThread("feed-test", lambda _callback, _messages: None, lambda: None)
+    scheduler.shutdown(await_msg_callbacks=True)
+    scheduler.schedule(ignored, 0)
+    assert not scheduler._thread.is_alive()

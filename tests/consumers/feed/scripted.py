@@ -77,6 +77,8 @@ class Scripted:
     open: list["Future[None]"] = field(default_factory=list)
     opened: int = 0
     handle: Handler = ack_all
+    answers: bool = True
+    leases: Leases = field(default_factory=lambda: Leases(lambda _message: None))
 
     def connectivity(self) -> ChannelStatus:
         """Since ever as `connected` says."""
@@ -114,7 +116,8 @@ class Scripted:
             assert isinstance(error, PubSubError)
             return error
 
-        return Stream(future, Leases(lambda _message: None), translate)
+        self.leases = Leases(lambda _message: None)
+        return Stream(future, self.leases, translate, lambda: self.answers)
 
     def deliver(self, nack: Callable[[], None] = lambda: None) -> None:
         """One message to whoever subscribed last."""

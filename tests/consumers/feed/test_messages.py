@@ -8,7 +8,7 @@ from functools import partial
 from consumers.clock import SystemClock
 from consumers.feed import Feed, FeedState, Incoming
 from consumers.pubsub import PubSub
-from consumers.stream import ack_all
+from consumers.stream import Leases, ack_all
 from consumers.topology import PRICES
 from tests.consumers.feed.scripted import (
     NOW,
@@ -19,7 +19,7 @@ from tests.consumers.feed.scripted import (
     publish,
     turns,
 )
-from tests.support import eventually
+from tests.support import FakeClock, eventually
 
 
 def test_messages_come_in_order_and_the_feed_is_live(pubsub: PubSub) -> None:
@@ -47,6 +47,23 @@ def test_messages_come_in_order_and_the_feed_is_live(pubsub: PubSub) -> None:
 def test_a_feed_without_cadence_is_live_once_it_is_not_refused(pubsub: PubSub) -> None:
     pubsub.ensure_subscription(SPEC)
     feed = made(pubsub)
+    turns(feed, FeedState.LIVE)
+    feed.stop()
+
+
+def test_a_stream_that_is_open_but_not_answered_does_not_look_alive() -> None:
+    broker, clock = Scripted(answers=False), FakeClock()
+    feed = made(broker, clock=clock)
+    eventually(lambda: broker.opened == 1)
+    clock.advance(5)
+    eventually(lambda: feed._watchdog._opened < clock.monotonic())
+    assert feed.status().state is FeedState.CONNECTING
+    clock.advance(6)
+    eventually(lambda: broker.opened == 2)
+    assert broker.open[0].done()
+    assert feed.status().state is FeedState.CONNECTING
+    broker.answers = True
+    clock.advance(2)
     turns(feed, FeedState.LIVE)
     feed.stop()
 
@@ -105,6 +122,25 @@ def test_a_message_over_which_a_handler_raises_costs_the_others_of_its_batch_not
     assert told == ["ack 0", "nack 1", "ack 2"]
     assert (feed.status().messages, feed.status().faults) == (3, 1)
     feed.stop()
+
+
+def test_acknowledgements_that_the_broker_did_not_hear_of_are_counted_and_said() -> None:
+    broker = Scripted()
+    feed = made(broker)
+    turns(feed, FeedState.LIVE)
+    broker.leases.lose(2)
+    broker.leases.lose(3)
+    status = feed.status()
+    assert (status.acks_lost, status.last_error) == (5, "acknowledgements lost: 3")
+    feed.stop()
+
+
+def test_losses_before_anybody_asks_are_told_once() -> None:
+    leases, told = Leases(lambda _message: None), list[int]()
+    leases.lose(2)
+    leases.when_lost(told.append)
+    leases.lose(1)
+    assert told == [2, 1]
 
 
 def test_a_stop_lets_what_is_in_hand_be_acknowledged(pubsub: PubSub) -> None:

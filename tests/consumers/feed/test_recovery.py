@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +10,15 @@ import pytest
 
 from consumers import feed as feeds
 from consumers.clock import SystemClock
-from consumers.errors import CredentialsError, DeniedError, NotFoundError, PubSubError
-from consumers.feed import FeedState
+from consumers.errors import (
+    CredentialsError,
+    DeniedError,
+    InvalidRequestError,
+    NotFoundError,
+    PubSubError,
+    UnfitError,
+)
+from consumers.feed import Feed, FeedState, Incoming
 from consumers.monitoring import BacklogSource
 from consumers.pubsub import PubSub, SubscriptionSpec
 from consumers.stream import Stream
@@ -109,6 +117,35 @@ def test_a_refusal_is_named_and_a_repair_is_found(error: PubSubError, text: str)
     feed.stop()
 
 
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (NotFoundError("subscription", SPEC.name), FeedState.MISSING),
+        (UnfitError("subscription", SPEC.name, "detached"), FeedState.MISSING),
+        (InvalidRequestError("subscription", SPEC.name, "odd"), FeedState.CONNECTING),
+        (PubSubError("odd"), FeedState.CONNECTING),
+    ],
+)
+def test_only_what_is_known_to_be_missing_is_called_so(
+    error: PubSubError, state: FeedState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "_pause", lambda _failures: 60.0)
+    feed = made(Scripted(errors=[error]))
+    eventually(lambda: feed.status().last_error == str(error))
+    assert feed.status().state is state
+    feed.stop()
+
+
+def test_a_stream_that_ends_without_a_reason_is_not_called_missing() -> None:
+    broker = Scripted()
+    feed = made(broker)
+    turns(feed, FeedState.LIVE)
+    broker.open[0].set_result(None)
+    eventually(lambda: feed.status().last_error == "the stream ended and gave no reason")
+    turns(feed, FeedState.LIVE)
+    feed.stop()
+
+
 def test_pauses_are_jittered_capped_and_grow() -> None:
     assert all(0 <= feeds._pause(n) <= min(5.0, 0.5 * 2**n) for n in range(50) for _ in range(20))
     assert max(feeds._pause(40) for _ in range(200)) > 3
@@ -175,6 +212,59 @@ def test_a_loss_before_the_first_look_at_a_stream_is_seen() -> None:
     turns(feed, FeedState.LIVE)
     assert broker.opened == 2
     feed.stop()
+
+
+def test_no_stream_is_opened_while_the_handler_of_the_one_before_is_at_work(
+    pubsub: PubSub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "CLOSE_S", 0.1)
+    monkeypatch.setattr(feeds, "LONGEST_CLOSE_S", 0.1)
+    begun, go = threading.Event(), threading.Event()
+
+    def handle(incoming: Incoming) -> None:
+        begun.set()
+        assert go.wait(20)
+        incoming.ack()
+
+    feed = made(pubsub, handle, recreate=SPEC)
+    turns(feed, FeedState.LIVE)
+    publish(pubsub, b"1")
+    assert begun.wait(5)
+    pubsub.delete_subscription(SPEC.name)  # ends the stream
+    eventually(lambda: feed.status().last_error == "blocked: 1 in hand")
+    assert (feed.status().restarts, pubsub.subscriptions()) == (0, ())
+    go.set()
+    turns(feed, FeedState.LIVE)
+    assert feed.status().restarts == 1
+    feed.stop()
+
+
+def test_a_subscription_that_cannot_be_deleted_keeps_no_stream_open() -> None:
+    tried: list[str] = []
+
+    class Closed(Scripted):
+        def delete_subscription(self, name: str) -> None:
+            tried.append(name)
+            raise ValueError("Cannot invoke RPC on closed channel!")
+
+    broker = Closed()
+    feed = Feed(
+        pubsub=broker,
+        name="prices",
+        topic=PRICES,
+        subscription=SPEC.name,
+        handle=lambda _batch: None,
+        clock=SystemClock(),
+        cadence=None,
+        recreate=SPEC,
+        delete=True,
+    )
+    feed.start()
+    turns(feed, FeedState.LIVE)
+    feed.stop()
+    assert tried == [SPEC.name]
+    assert broker.open[0].done()
+    assert feed.status().state is FeedState.STOPPED
 
 
 def test_an_error_nobody_foresaw_does_not_end_the_supervisor() -> None:
