@@ -32,9 +32,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 5.0
 LONGEST_LOSS_S = 30.0  # then a stream is tried even if the channel does not say that it is back
 CLOSE_S = 2.0
-LONGEST_CLOSE_S = (
-    5.0  # of a stream whose handler is done: only what the broker did not hear is left
-)
+LONGEST_CLOSE_S = 5.0  # once its handler is done: only what the broker did not hear is left
 # In hand at once: with the client's 1,000 a stream stands still while a batch of them is committed.
 MAX_MESSAGES = 2_000
 FULL = 0.9  # of them in hand: the client stops reading at all of them, and begins again at 80 %

@@ -31,9 +31,8 @@ class Watchdog:
         self._clock = clock
         self._silent_s = None if cadence is None else silence(cadence).total_seconds()
         self._reopen_s = max(REOPEN_AFTER, 10 * (cadence or timedelta())).total_seconds()
-        self._blocked = self._opened = self._answered = (
-            clock.monotonic()
-        )  # the stream; and when it last was
+        self._opened = self._answered = clock.monotonic()  # the stream; when it last was
+        self._blocked = self._opened  # when our own side last held it back
         self._first: float | None = None  # when the first stream since the last loss was opened
         self._trials = 1  # streams that were not answered, this one included
 
