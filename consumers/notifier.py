@@ -151,19 +151,32 @@ class Notifier:
             pass
         except Exception as error:
             log.exception("delivery_failed", alerts=len(batch))
-            if len(batch) > 1:
-                failed = [due for due in batch if not self._delivered_alone(due)]
+            failed = [due for due in batch if not self._alone(due, error, first=len(batch) > 1)]
             if failed:
                 self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
         _give_back(failed)
         if failed:
             self._stop.wait(RETRY_S)
 
-    def _delivered_alone(self, due: Due) -> bool:
+    def _alone(self, due: Due, error: Exception, *, first: bool) -> bool:
+        """Whether the alert has an outcome now, tried by itself if that is the `first` time.
+
+        After the last attempt the outcome is "failed", with the reason: without a receipt nobody
+        would hear of it.
+        """
         try:
-            return self._work((due,))
-        except Exception:
+            if first:
+                return self._work((due,))
+        except Exception as another:
             log.exception("delivery_failed", event_id=due.alert.event_id)
+            error = another
+        if due.attempt < LAST_ATTEMPT:
+            return False
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            return self._record((due,), self._sinks.failed((due,), self._known((due,)), reason))
+        except Exception:
+            log.exception("failure_not_recorded", event_id=due.alert.event_id)
             return False
 
     def _receive(self, timeout: float = 0.5) -> list[Due]:

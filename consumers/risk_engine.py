@@ -199,7 +199,7 @@ class RiskEngine:
                 _give_back(desk.waiting())
                 again = self._recalled()
                 if again is None:
-                    return
+                    break
                 desk = self._desk = again
         with contextlib.suppress(sqlite3.Error):
             self._receive(desk)

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from consumers.delivery import CHANNELS, Due, Sinks
+from consumers.delivery import CHANNELS, LAST_ATTEMPT, Due, Sinks
 from consumers.feed import Incoming
 from consumers.notifier import Notifier
 from consumers.sink import Delivery
@@ -17,6 +17,7 @@ from consumers.wire import DeliveryReceipt, Encoded, decode_receipt, encode_aler
 from core import alerts
 from core.alerts import MarginAlert, Severity
 from embedded.broker import BrokerProcess
+from tests.consumers.arrivals import Arrivals
 from tests.consumers.worker_room import CLOCK, WorkerRoom
 from tests.support import eventually
 
@@ -153,3 +154,35 @@ def test_one_alert_that_cannot_be_delivered_keeps_back_no_other(
     eventually(lambda: {r.test_id for r in room.receipts} == {"t1", "t2", "t3"})
     assert together.is_set()
     eventually(lambda: "no such person" in (notifier.status().last_error or ""))
+
+
+def test_what_fails_at_the_last_attempt_has_a_receipt_that_says_why(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notifier, mail, deliver = room.notifier(), Arrivals(), Sinks.deliver
+
+    def failing(self: Sinks, batch: Sequence[Due], known: Set[Delivery]) -> list[DeliveryReceipt]:
+        if any(due.alert.test_id in ("last", "early") for due in batch):
+            raise ValueError("of one")
+        return deliver(self, batch, known)
+
+    def due(name: str, attempt: int) -> Due:
+        alert = alerts.test_alert(
+            severity=Severity.LOW,
+            test_id=name,
+            at=CLOCK.now(),
+            policy=room.settings.policy,
+            by="us",
+        )
+        return Due(alert, [mail.incoming(ALERTS, Encoded(b"", {}), attempt=attempt)])
+
+    monkeypatch.setattr(Sinks, "deliver", failing)
+    notifier._deliver([due("last", LAST_ATTEMPT), due("early", LAST_ATTEMPT - 1), due("good", 1)])
+    eventually(lambda: len(room.receipts) == 2)
+    assert {(r.test_id, r.outcome, r.reason) for r in room.receipts} == {
+        ("last", "failed", "ValueError: of one"),
+        ("good", "delivered", None),
+    }
+    assert (mail.acked, mail.nacked) == (["m1", "m3"], ["m2"])
+    notifier._deliver([due("early", 1)])
+    assert mail.nacked == ["m2", "m4"]
