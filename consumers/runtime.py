@@ -40,6 +40,7 @@ from core.book import Book
 from core.margin import Assessment
 from core.policy import Policy
 
+SHOWN_BYTES = 4_000  # of a message in quarantine, which may have 10 MB
 log = structlog.get_logger(__name__)
 
 
@@ -228,7 +229,7 @@ class Runtime:
         return self.ring.newest(limit, topic)
 
     def quarantine(self, limit: int = 100) -> tuple[Message, ...]:
-        """What could not be decoded, newest first, whole."""
+        """What could not be decoded, newest first, as much of each as a page shows."""
         return tuple(
             Message(
                 q.entry.topic,
@@ -237,8 +238,9 @@ class Runtime:
                 q.entry.attributes,
                 q.entry.data,
                 q.reason,
+                q.size,
             )
-            for q in self.journal.quarantined(limit)
+            for q in self.journal.quarantined(limit, SHOWN_BYTES)
         )
 
     def preview_test_alert(self, severity: Severity, by: str) -> Preview:

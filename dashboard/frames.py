@@ -157,7 +157,7 @@ def messages(shown: "Sequence[Message]") -> pd.DataFrame:
             "key": [m.key for m in shown],
             "id": [m.received.message_id for m in shown],
             "attributes": [_pairs(m.attributes) for m in shown],
-            "data": [as_text(m.data) for m in shown],
+            "data": [as_text(m.data, size=m.size) for m in shown],
             "refused": [m.refused or "" for m in shown],
         },
         dtype="string",
@@ -186,10 +186,10 @@ def tried(edited: pd.DataFrame) -> list[tuple[str, str, float | None]]:
     ]
 
 
-def as_text(data: bytes, most: int = 2_000) -> str:
-    """Bytes as they can be read; what is no UTF-8 shows as its replacement."""
-    shown = data[:most].decode("utf-8", errors="replace")
-    return shown if len(data) <= most else f"{shown}… ({len(data):,} bytes)"
+def as_text(data: bytes, most: int = 2_000, *, size: int | None = None) -> str:
+    """Bytes as they can be read, the first of `size`; what is no UTF-8 shows as its replacement."""
+    shown, size = data[:most].decode("utf-8", errors="replace"), size or len(data)
+    return shown if size <= most else f"{shown}… ({size:,} bytes)"
 
 
 def statuses() -> tuple[Status, ...]:

@@ -22,6 +22,7 @@ from consumers.journal.writer import Writer
 
 T = TypeVar("T")
 QUEUE = 20_000
+WHOLE = 1 << 30
 
 
 class Journal:
@@ -118,9 +119,10 @@ class Journal:
         """
         return reading.sampled(self._path, topic, since, every, series, newest)
 
-    def quarantined(self, limit: int = 100) -> tuple[Quarantined, ...]:
-        """What could not be decoded, newest first, those of earlier runs too."""
-        return reading.quarantined(self._path, limit)
+    def quarantined(self, limit: int = 100, most: int = WHOLE) -> tuple[Quarantined, ...]:
+        """What could not be decoded, newest first, those of earlier runs too, with the first `most`
+        bytes of the data of each."""
+        return reading.quarantined(self._path, limit, most)
 
     def status(self) -> JournalStatus:
         """The journal now."""

@@ -14,7 +14,11 @@ NEXT_PAGE = f"""
     SELECT seq, {COLUMNS} FROM events
     WHERE topic = ? AND seq BETWEEN ? AND ? ORDER BY seq LIMIT ?
 """  # noqa: S608 - constants
-QUARANTINED = f"SELECT {COLUMNS}, reason FROM quarantine ORDER BY seq DESC LIMIT ?"  # noqa: S608 - constants
+QUARANTINED = """
+    SELECT topic, key, message_id, publish_time, received_at, substr(data, 1, ?), attributes,
+        reason, length(data)
+    FROM quarantine ORDER BY seq DESC LIMIT ?
+"""
 
 
 def replay(path: Path, topic: str, newest: int | None) -> Iterator[Entry]:
@@ -98,11 +102,11 @@ def _of_each_series(
         yield row[1:]
 
 
-def quarantined(path: Path, limit: int) -> tuple[Quarantined, ...]:
-    """What could not be decoded, newest first."""
+def quarantined(path: Path, limit: int, most: int) -> tuple[Quarantined, ...]:
+    """What could not be decoded, newest first, with the first `most` bytes of the data of each."""
     with open_reader(path) as connection:
-        rows = connection.execute(QUARANTINED, (limit,)).fetchall()
-    return tuple(Quarantined(entry_of(row[:-1]), row[-1]) for row in rows)
+        rows = connection.execute(QUARANTINED, (most, limit)).fetchall()
+    return tuple(Quarantined(entry_of(row), reason, size) for *row, reason, size in rows)
 
 
 def topics(path: Path) -> tuple[str, ...]:

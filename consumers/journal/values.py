@@ -35,10 +35,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A message that could not be decoded, whole, and why."""
+    """A message that could not be decoded, and why. `size`: the bytes of its data, of which the
+    entry has the first that were asked for."""
 
     entry: Entry
     reason: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

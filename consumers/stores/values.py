@@ -255,7 +255,10 @@ class ScoresSnapshot:
 
 @dataclass(slots=True)
 class Message:
-    """One line of the ring of recent messages. Never changed."""
+    """One line of the ring of recent messages. Never changed.
+
+    `size`: the bytes of the message's data where `data` has but the first of them, else None.
+    """
 
     topic: str
     received: Received
@@ -263,3 +266,4 @@ class Message:
     attributes: Mapping[str, str]
     data: bytes
     refused: str | None = None  # why it went to quarantine
+    size: int | None = None

@@ -86,6 +86,7 @@ def test_hostile_bytes_become_text_and_nothing_else(runtime: SampleRuntime) -> N
     assert all(str(kind) in ("string", "str") for kind in table.dtypes)
     assert frames.as_text(b"\xff\xfe") == "\ufffd\ufffd"
     assert frames.as_text(b"x" * 3_000).endswith("(3,000 bytes)")
+    assert frames.as_text(b"x" * 3_000, size=9_000_000).endswith("(9,000,000 bytes)")
 
 
 def test_only_json_is_indented(runtime: SampleRuntime) -> None:

@@ -42,3 +42,13 @@ def test_quarantine_keeps_only_so_many_bytes_and_always_the_newest(
         eventually(lambda n=n: len(told) == n + 1)  # type: ignore[misc]
         ids = [each.entry.message_id for each in journal.quarantined()]
         assert ids == [["0"], ["1", "0"], ["2", "1"], ["3"]][n]
+
+
+def test_a_list_reads_but_the_beginning_of_what_is_large(journal: Journal) -> None:
+    told: list[bool] = []
+    journal.quarantine(entry("", data=b"ab" * 2_000_000), "not JSON", told.append)
+    eventually(lambda: told == [True])
+    (held,) = journal.quarantined(most=5)
+    assert (held.entry.data, held.size, held.reason) == (b"ababa", 4_000_000, "not JSON")
+    (held,) = journal.quarantined()
+    assert (len(held.entry.data), held.size) == (4_000_000, 4_000_000)
