@@ -89,6 +89,32 @@ def worker_families(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
             else:
                 events.add_metric([worker.name, name], count)
     yield from (running, events, waiting)
+    yield from _worker_feed_families(workers)
+
+
+def _worker_feed_families(workers: Sequence[WorkerStatus]) -> Iterator[Metric]:
+    by_feed = ["worker", "subscription"]
+    states = GaugeMetricFamily(
+        "fusion_worker_feed_state", "1 for the present state.", labels=[*by_feed, "state"]
+    )
+    since = GaugeMetricFamily(
+        "fusion_worker_feed_since_timestamp_seconds", "Of the state.", labels=by_feed
+    )
+    restarts = CounterMetricFamily(
+        "fusion_worker_feed_restarts", "Streams opened after the first.", labels=by_feed
+    )
+    last = GaugeMetricFamily(
+        "fusion_worker_feed_last_message_timestamp_seconds", "Newest message.", labels=by_feed
+    )
+    for worker in workers:
+        for feed in worker.feeds:
+            labels = [worker.name, feed.subscription]
+            states.add_metric([*labels, str(feed.state)], 1)
+            since.add_metric(labels, feed.since.timestamp())
+            restarts.add_metric(labels, feed.restarts)
+            if feed.last_message_at is not None:
+                last.add_metric(labels, feed.last_message_at.timestamp())
+    yield from (states, since, restarts, last)
 
 
 def _add(family: HistogramMetricFamily, labels: list[str], seen: Distribution) -> None:

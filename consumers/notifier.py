@@ -112,7 +112,7 @@ class Notifier:
         counters["receipts_published"] = self._outbox.published
         counters["receipts_waiting"] = self._outbox.left
         error = error or trouble((feed,), self._clock.now()) or self._outbox.error
-        return WorkerStatus(NAME, state, since, counters, error)
+        return WorkerStatus(NAME, state, since, counters, error, (feed,))
 
     # On the feed's thread.
 

@@ -120,7 +120,9 @@ class RiskEngine:
             state, since, error = self._state, self._since, self._error
         counters["alerts_published"] = self._outbox.published
         counters["alerts_waiting"] = self._outbox.left
-        return WorkerStatus(NAME, state, since, counters, error or self._trouble())
+        feeds = tuple(feed.status() for feed in self._feeds)
+        error = error or trouble(feeds, self._clock.now()) or self._outbox.error
+        return WorkerStatus(NAME, state, since, counters, error, feeds)
 
     @property
     def statuses(self) -> dict[str, int]:
@@ -128,10 +130,6 @@ class RiskEngine:
         valuation = None if self._desk is None else self._desk.valuation
         counts = {} if valuation is None else valuation.counts()
         return {str(status): count for status, count in counts.items()}
-
-    def _trouble(self) -> str | None:
-        feeds = (feed.status() for feed in self._feeds)
-        return trouble(feeds, self._clock.now()) or self._outbox.error
 
     # On the feeds' threads.
 

@@ -54,6 +54,7 @@ class SettlementConsumer:
                 self._since,
                 dict(self._counters),
                 trouble((feed,), self._clock.now()),
+                (feed,),
             )
 
     def _handle(self, incoming: Incoming) -> None:

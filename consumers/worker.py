@@ -1,6 +1,6 @@
 """What every worker of the platform tells about itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,13 +23,14 @@ class WorkerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """One worker at one moment; counters only grow."""
+    """One worker at one moment; counters only grow. `feeds`: what it listens to."""
 
     name: str
     state: WorkerState
     since: datetime
     counters: Mapping[str, int] = field(default_factory=dict)
     last_error: str | None = None
+    feeds: Sequence[FeedStatus] = ()
 
 
 def trouble(feeds: Iterable[FeedStatus], now: datetime) -> str | None:

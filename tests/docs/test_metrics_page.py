@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.core import Metric
 
 from consumers.clock import SystemClock
+from consumers.feed_status import FeedState, FeedStatus
 from consumers.journal import Entry, Journal
 from consumers.picture import Published
 from consumers.stores.values import Flow
@@ -86,7 +87,8 @@ class Standing:
 
     def status(self) -> tuple[WorkerStatus, ...]:
         counters = {"alerts": 1, "receipts_waiting": 0}
-        return (WorkerStatus("notifier", WorkerState.RUNNING, NOW, counters),)
+        feed = FeedStatus("notifier", "s", "t", FeedState.LIVE, NOW, 1, 2, NOW, None, 0)
+        return (WorkerStatus("notifier", WorkerState.RUNNING, NOW, counters, feeds=(feed,)),)
 
     def journal_status(self) -> object:
         return replace(self.journal.status(), forgotten={("t", "age"): 1})
