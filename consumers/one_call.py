@@ -8,12 +8,9 @@ from typing import Any
 import grpc
 import structlog
 
-from consumers.clock import Clock
-
 log = structlog.get_logger(__name__)
 
 REFUSED_S = 0.2  # a refusal looks like an answer until its status is read, just after
-TAKEN_S = 5.0  # a call that stands so long on a connection that stands was taken, said or not
 
 
 class _Details(
@@ -37,33 +34,19 @@ class OneCall(grpc.StreamStreamClientInterceptor):  # type: ignore[misc]
     supervises it opens a new one.
 
     A call that waits for its connection looks like any other: `answered` tells them apart.
-    `channel` is the one that the calls go through.
     """
 
-    def __init__(self, channel: grpc.Channel, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._call: grpc.Call | None = None  # the client opens one after the other, under a lock
         self._answered: grpc.Call | None = None
-        self._began = clock.monotonic()
-        self._ready_since: float | None = None
-        channel.subscribe(self._connectivity)
-
-    def _connectivity(self, state: grpc.ChannelConnectivity) -> None:
-        ready = state is grpc.ChannelConnectivity.READY
-        self._ready_since = self._clock.monotonic() if ready else None
 
     @property
     def answered(self) -> bool:
-        """Whether the server has taken the present call: it sent its initial metadata, at the
-        latest with the first response; or the call stands for five seconds on a connection that
-        stands, for a server may say nothing before it has a message.
+        """Whether the server has taken the present call: it sent its initial metadata, which come
+        before or with the first response.
         """
-        call, ready = self._call, self._ready_since
-        if call is None or not call.is_active():
-            return False
-        if call is self._answered:
-            return True
-        return ready is not None and self._clock.monotonic() - max(ready, self._began) > TAKEN_S
+        call = self._answered
+        return call is self._call and call is not None and bool(call.is_active())
 
     def intercept_stream_stream(
         self,
@@ -79,7 +62,6 @@ class OneCall(grpc.StreamStreamClientInterceptor):  # type: ignore[misc]
         details = _Details(
             asked.method, asked.timeout, asked.metadata, asked.credentials, True, asked.compression
         )
-        self._began = self._clock.monotonic()
         call = self._call = continuation(details, request_iterator)
         threading.Thread(
             target=self._listen, args=(call,), name="stream-answer", daemon=True
