@@ -4,7 +4,6 @@ A round is one consistent set of prices of the oracle. Messages may come late, t
 order; a round is handed on when it is whole and the one before it was, or when its turn is overdue.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consumers.clock import Clock
@@ -114,8 +113,3 @@ class RoundGate:
 
     def _is_next(self, number: int, held: _Open) -> bool:
         return held.whole and number == (self.done or 0) + 1
-
-
-def newest_by_asset(messages: tuple[PriceMessage, ...]) -> Mapping[str, PriceMessage]:
-    """The last message of each asset."""
-    return {message.tick.asset: message for message in messages}
