@@ -169,7 +169,7 @@ class PubSub(Administration):
 
         # A channel of its own: after a lost connection the client sleeps for up to 10 s in the
         # thread in which gRPC serves all streams of a channel, and the next one would wait for it.
-        calls = OneCall()
+        calls = OneCall(self._clock)
         client = pubsub_v1.SubscriberClient(
             transport=self._transport("Subscriber", grpc.intercept_channel(self._open(), calls)),
             subscriber_options=TYPES.SubscriberOptions(enable_open_telemetry_tracing=self._traced),
