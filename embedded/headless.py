@@ -15,12 +15,11 @@ import structlog
 from consumers.clock import Clock
 from consumers.incidents import NAME as RISK_ENGINE
 from consumers.memory import settle
-from consumers.notifier import NAME as NOTIFIER
 from consumers.oracle import NAME as ORACLE
 from consumers.pubsub import PubSub
 from consumers.runtime import Runtime
 from consumers.settings import Settings
-from consumers.topology import ALERTS, PRICES, RECEIPTS, provision
+from consumers.topology import ALERTS, RECEIPTS, provision
 from core.alerts import Severity, channels_for
 from core.policy import Status
 from embedded.broker.process import BrokerProcess
@@ -28,6 +27,7 @@ from embedded.platform import JOURNAL
 from embedded.platform_process import PlatformProcess
 from embedded.report import Report
 from embedded.stack import StartError, environment
+from embedded.under_way import under_way
 
 LOOK_S = 0.1
 STALLED_S = 15.0  # without any progress after the last price, the rest is given up and counted lost
@@ -143,10 +143,8 @@ def _provision(settings: Settings) -> None:
 
 def _arrived(report: Report, journalled: int) -> bool:
     """Whether every worker is idle and the control room has journalled what was published."""
-    scored = report.of(RISK_ENGINE, "ticks") >= report.published.get(PRICES, 0)
-    told = report.of(NOTIFIER, "alerts") >= report.of(RISK_ENGINE, "alerts")
-    waiting = report.of(RISK_ENGINE, "alerts_waiting") + report.of(NOTIFIER, "receipts_waiting")
-    return scored and told and not waiting and journalled >= sum(report.published.values())
+    idle = not under_way(report.counters, report.published)
+    return idle and journalled >= sum(report.published.values())
 
 
 def _journalled(runtime: Runtime) -> int:

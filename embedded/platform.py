@@ -1,13 +1,14 @@
 """The platform of one machine: every worker, one connection and one journal."""
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 import structlog
 
 from consumers import incidents, progress, settled
 from consumers.clock import Clock
+from consumers.feed_status import FeedState, FeedStatus
 from consumers.journal import Journal, JournalStatus
 from consumers.notifier import NAME as NOTIFIER
 from consumers.notifier import Notifier
@@ -28,6 +29,7 @@ from core.book import Book
 from embedded.opening import Opening, open_market, price_source
 from embedded.relayer import NAME as RELAYER
 from embedded.relayer import Relayer
+from embedded.under_way import under_way
 
 RISK_ENGINE = incidents.NAME
 WORKERS = (
@@ -38,6 +40,9 @@ WORKERS = (
     ORACLE,
 )  # who listens starts before who speaks
 JOURNAL = "platform.db"
+SPEAKERS = (RELAYER, ORACLE)
+LOOK_S = 0.02
+ARRIVES_S = 1.5  # how long an orderly end waits for what is under way; a tenth of it is usual
 log = structlog.get_logger(__name__)
 
 
@@ -96,20 +101,45 @@ class Platform:
         log.info("platform_started", workers=list(self._names), accounts=len(opening.book))
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Who speaks first, then who listens, all together; the journal last."""
-        stopping = [
-            threading.Thread(target=worker.stop, args=(timeout,), name="stopping", daemon=True)
-            for worker in reversed(self._started)
-        ]
-        for thread in stopping:
-            thread.start()
+        """Who speaks first; then, when what they said has arrived, who listens; the journal last.
+
+        What has not arrived in time is on disk, and goes on at the next start.
+        """
         end = self._clock.monotonic() + timeout
-        for thread in stopping:
-            thread.join(max(0.1, end - self._clock.monotonic()))
+        speak = [worker for worker in self._started if worker.status().name in SPEAKERS]
+        self._stop_together(speak, end)
+        if len(self._started) == len(WORKERS):
+            self._await_arrival(min(end - timeout / 2, self._clock.monotonic() + ARRIVES_S))
+        self._stop_together([worker for worker in self._started if worker not in speak], end)
         self._publisher.close(1.0)
         self._journal.stop(2.0)
         self._pubsub.close()
         log.info("platform_stopped")
+
+    def _stop_together(self, workers: Sequence[Worker], end: float) -> None:
+        timeout = max(0.1, end - self._clock.monotonic())
+        stopping = [
+            threading.Thread(target=worker.stop, args=(timeout,), name="stopping", daemon=True)
+            for worker in workers
+        ]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join(max(0.1, end - self._clock.monotonic()))
+
+    def _await_arrival(self, end: float) -> None:
+        """Until nothing is under way; without a broker nothing arrives, so nothing is awaited."""
+        pause = threading.Event()  # never set
+        while self._clock.monotonic() < end and self._hears() and self._under_way():
+            pause.wait(LOOK_S)
+
+    def _hears(self) -> bool:
+        return not any(_cut_off(feed) for one in self.status() for feed in one.feeds)
+
+    def _under_way(self) -> bool:
+        waiting = self._publisher.pending > 0
+        counters = {one.name: one.counters for one in self.status()}
+        return waiting or under_way(counters, self.published)
 
     def status(self) -> tuple[WorkerStatus, ...]:
         """Each worker's, in the order of `WORKERS`."""
@@ -193,6 +223,12 @@ class Platform:
             clock=self._clock,
         )
         return self.oracle
+
+
+def _cut_off(feed: FeedStatus) -> bool:
+    """Whether it lost its broker; a feed that never had one may only just have begun."""
+    lost = feed.state is FeedState.CONNECTING and feed.messages > 0
+    return lost or feed.state in (FeedState.DENIED, FeedState.MISSING)
 
 
 def _balances(book: Book) -> Mapping[str, Decimal]:

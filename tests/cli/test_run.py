@@ -144,15 +144,18 @@ def test_a_simulated_market_without_a_dashboard_ends_with_ctrl_c_and_its_summary
     folder = tmp_path / "var"
     command = [*FUSION, "run", "--headless", "--data-dir", str(folder)]
     env = {**os.environ, "FUSION_ACCOUNTS": "40", "FUSION_PRICE_INTERVAL_S": "0.5"}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(
+            command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=log
+        ) as process,
+    ):
         sink = folder / "notifications.jsonl"
         eventually(lambda: sink.exists() and sink.read_bytes(), 30)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, (out, (tmp_path / "log").read_text()[-2_000:])
     summary = orjson.loads(out)
-    assert process.returncode == 0, summary
     assert summary["lost"] == 0
     assert summary["ticks"] >= 10
 

@@ -70,6 +70,21 @@ def test_a_platform_scores_tells_and_delivers(settings: Settings) -> None:
     assert {one.state for one in platform.status()} == {WorkerState.STOPPED}
 
 
+def test_a_platform_stopped_in_the_middle_has_told_what_it_decided(settings: Settings) -> None:
+    platform = Platform(settings, CLOCK)
+    platform.start()
+    try:
+        eventually(lambda: _alerts(settings), 15, 0.002)
+    finally:
+        platform.stop()
+    due = _due(settings)
+    assert due
+    assert set(_delivered(settings)) == due
+    receipts = _rows(settings, "SELECT key FROM outbox WHERE topic = 'alerts.delivery.v1'")
+    assert len(receipts) == len(due)
+    assert _rows(settings, "SELECT key FROM outbox WHERE published = 0") == []
+
+
 def test_nothing_is_simulated_where_real_prices_are(tmp_path: Path) -> None:
     real = load({}, environment="prod", project="fusion-prod", data_dir=tmp_path)
     local = real.model_copy(update={"emulator_host": "127.0.0.1:1"})
