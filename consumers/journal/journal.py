@@ -14,7 +14,7 @@ from consumers.clock import Clock
 from consumers.errors import JournalStoppedError
 from consumers.journal import reading
 from consumers.journal.inbox import Inbox
-from consumers.journal.retention import CHUNK, Retention, Rules, delete_oldest
+from consumers.journal.retention import Retention, Rules
 from consumers.journal.schema import open_reader
 from consumers.journal.values import Entry, JournalStatus, Quarantined, Row, row_of
 from consumers.journal.work import Append, Execute, Kept, Quarantine, Work
@@ -87,15 +87,6 @@ class Journal:
         self._put(Execute(fn, done, future))
         return future
 
-    def prune(self, older_than: timedelta, chunk: int = CHUNK, topic: str | None = None) -> int:
-        """Delete what was received longer ago, `chunk` rows a commit; how many.
-
-        Blocks, so it is not for the writer's own callbacks.
-        """
-        horizon = self._clock.now() - older_than
-        topics = reading.topics(self._path) if topic is None else (topic,)
-        return sum(self._prune(name, horizon, chunk) for name in topics)
-
     @contextlib.contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
         """A read-only connection; use it shortly, for a reader holds the WAL back."""
@@ -134,14 +125,6 @@ class Journal:
         force = thread is threading.current_thread()
         if thread is None or not self._inbox.put(item, force=force):
             raise JournalStoppedError(self._path)
-
-    def _prune(self, topic: str, horizon: datetime, chunk: int) -> int:
-        total = 0
-        while True:
-            deleted = self.execute(lambda db: delete_oldest(db, topic, horizon, chunk)).result()
-            total += deleted
-            if not deleted:
-                return total
 
 
 def _told_of_one(done: Callable[[bool], None], kept: Sequence[Kept]) -> None:

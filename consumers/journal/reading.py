@@ -109,13 +109,6 @@ def quarantined(path: Path, limit: int, most: int) -> tuple[Quarantined, ...]:
     return tuple(Quarantined(entry_of(row), reason, size) for *row, reason, size in rows)
 
 
-def topics(path: Path) -> tuple[str, ...]:
-    """Every topic with entries."""
-    with open_reader(path) as connection:
-        rows = connection.execute("SELECT DISTINCT topic FROM events ORDER BY topic").fetchall()
-    return tuple(row[0] for row in rows)
-
-
 def _span(path: Path, topic: str, newest: int | None) -> tuple[int, int]:
     """The first and the last sequence number to be replayed; nothing when the first is greater."""
     with open_reader(path) as connection:
