@@ -36,11 +36,12 @@ def read(p: "Picture", subscription: str) -> Reading:
 def judge(held: SubscriptionBacklog, now: datetime, bounds: Limits) -> Reading:
     """Caught up, behind, or stuck: no listener and no acks are STOP, deliveries without acks STALL.
 
-    The sample is older than now; what waited then has waited longer since.
+    Without a listener nothing is OK, though nothing waits yet: the next message will. The sample is
+    older than now; what waited then has waited longer since.
     """
     backlog, oldest = held.backlog or 0, held.oldest
     if not backlog:
-        return Reading("OK", (text("0.0 s behind"),))
+        return _idle(held)
     foot = (*_waiting(backlog), text("age unknown") if oldest is None else age(held.at - oldest))
     if held.streams == 0:
         return Reading("STOP", foot, "nobody listening")
@@ -56,6 +57,12 @@ def judge(held: SubscriptionBacklog, now: datetime, bounds: Limits) -> Reading:
             return Reading("STALL", foot, "delivered, never acknowledged")
         return Reading("STOP", foot, f"{backlog:,} waiting")
     return Reading("WARN" if _never_fell(held) or oldest > bounds.dead else "OK", foot)
+
+
+def _idle(held: SubscriptionBacklog) -> Reading:
+    if held.streams == 0:
+        return Reading("WARN", (text("nothing waits yet"),), "nobody listening")
+    return Reading("OK", (text("0.0 s behind"),))
 
 
 def owed(p: "Picture") -> Reading | None:

@@ -129,6 +129,8 @@ def test_no_sample_is_no_data_and_never_ok(runtime: SampleRuntime) -> None:
     ("fields", "state"),
     [
         ({"backlog": 0, "oldest": None}, "OK"),
+        ({"backlog": 0, "oldest": None, "streams": None}, "OK"),
+        ({"backlog": 0, "oldest": None, "streams": 0}, "WARN"),
         ({"backlog": 5, "oldest": 3 * SECOND}, "OK"),
         ({"backlog": 9, "oldest": 40 * SECOND, "in_per_s": 2.0, "out_per_s": 0.0}, "STALL"),
         ({"backlog": 9, "oldest": 40 * SECOND, "in_per_s": 0.0, "out_per_s": 0.0}, "STOP"),
