@@ -1,8 +1,10 @@
 """A control room without pages, as a process: asked for its state on standard input.
 
-`python -m tests.replicas.replica`, with settings in the environment.
+`python -m tests.replicas.replica`, with settings in the environment. SIGUSR1 makes it write what
+each of its threads does to standard error.
 """
 
+import faulthandler
 import hashlib
 import signal
 import sys
@@ -54,6 +56,7 @@ def told(runtime: Runtime) -> dict[str, Any]:
 
 def main() -> None:
     """Answer every line with one line of JSON, until SIGTERM or the end of the input."""
+    faulthandler.register(signal.SIGUSR1)
     settings = load()
     logs.configure(settings.log_level)
     runtime = Runtime(settings)

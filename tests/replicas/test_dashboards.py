@@ -74,14 +74,20 @@ def test_d1_d2_d3_replicas_agree_a_death_harms_none_and_a_late_one_catches_up(
 def test_d5_r22_its_subscriptions_are_gone_within_8_seconds_of_a_sigterm(
     broker: BrokerProcess, project: str, far: Platform, tmp_path: Path
 ) -> None:
-    replica = Replica(tmp_path / "one", project, broker.address)
+    replica = Replica(tmp_path / "one", project, broker.address, FUSION_LOG_LEVEL="info")
+
+    def still_there() -> str:
+        replica.process.send_signal(signal.SIGUSR1)  # its threads, among what it logged
+        time.sleep(1)
+        return f"subscriptions left: {own(far)}"
+
     try:
         eventually(replica.live, 30)
         assert sorted(own(far)) == sorted(replica.state()["subscriptions"])
         far.publish(200)
         began = time.monotonic()
         replica.process.send_signal(signal.SIGTERM)
-        eventually(lambda: own(far) == [], 8, what="no subscription left")
+        eventually(lambda: own(far) == [], 8, what=still_there)
         gone = time.monotonic() - began
         left = replica.line()["left"]
         assert replica.process.wait(8) == 0

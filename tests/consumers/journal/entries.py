@@ -50,6 +50,12 @@ def keys(journal: Journal, topic: str = PRICES, newest: int | None = None) -> li
     return [each.key for each in journal.replay(topic, newest)]
 
 
+def forgotten(journal: Journal) -> dict[tuple[str, str], int]:
+    """What the journal counts as forgotten, once the writer has counted what it committed."""
+    journal.execute(lambda _db: None).result(5)
+    return dict(journal.status().forgotten)
+
+
 def hold_writer(journal: Journal) -> tuple[threading.Event, "Future[bool]"]:
     """Keep the writer busy inside a transaction until the event is set."""
     inside, go = threading.Event(), threading.Event()

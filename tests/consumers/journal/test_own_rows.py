@@ -7,7 +7,7 @@ from consumers import deliveries
 from consumers.journal import Journal, OwnTable, Rules
 from consumers.remembering import PROTECTS
 from consumers.topology import PRICES
-from tests.consumers.journal.entries import DAY, NOON, Open, price, write_new
+from tests.consumers.journal.entries import DAY, NOON, Open, forgotten, price, write_new
 from tests.support import FakeClock, eventually
 
 
@@ -37,7 +37,7 @@ def test_a_workers_own_rows_go_by_age_in_chunks(opened: Open, clock: FakeClock) 
         return sizes[-1] == 30
 
     eventually(some_are_gone, what="the old ones go")
-    assert journal.status().forgotten == {("deliveries", "age"): 1_200}
+    assert forgotten(journal) == {("deliveries", "age"): 1_200}
     clock.advance(86_400 * 3)
     eventually(lambda: (clock.advance(1), outcomes(journal))[1] == 0, what="the rest, in time")
 
@@ -52,8 +52,7 @@ def test_beyond_the_size_own_rows_go_after_events_and_never_those_that_protect(
     delivered(journal, 40, NOON - 14 * DAY)
     write_new(journal, *(price("ETH", NOON, n) for n in range(50)))
     eventually(lambda: (clock.advance(1), outcomes(journal))[1] == 40, what="only what protects")
-    forgotten = journal.status().forgotten
-    assert forgotten["", "size"] == 750
+    assert forgotten(journal)["", "size"] == 750
     assert list(journal.replay(PRICES)) == []
 
 

@@ -12,6 +12,7 @@ from tests.consumers.journal.entries import (
     NOON,
     Open,
     entry,
+    forgotten,
     keys,
     price,
     write,
@@ -87,7 +88,7 @@ def test_beyond_its_size_the_oldest_prices_go_and_alerts_stay(
     assert kept == list(range(2_000 - len(kept), 2_000))
     assert 100 <= len(kept) < 1_200
     assert len(list(journal.replay(ALERTS))) == 500
-    assert journal.status().forgotten[("", "size")] == 2_000 - len(kept)
+    assert forgotten(journal)[("", "size")] == 2_000 - len(kept)
 
 
 def test_a_chunk_is_small_in_bytes_too(opened: Open) -> None:

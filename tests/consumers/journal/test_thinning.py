@@ -6,7 +6,7 @@ from pathlib import Path
 from consumers.journal import Entry, Journal, Rules, Thinning
 from consumers.topology import PRICES
 from consumers.wire import price_minute, price_series
-from tests.consumers.journal.entries import DAY, NOON, Open, price, write_new
+from tests.consumers.journal.entries import DAY, NOON, Open, forgotten, price, write_new
 from tests.support import FakeClock, eventually
 
 
@@ -37,8 +37,7 @@ def test_prices_are_whole_for_a_day_and_one_a_minute_after(opened: Open, clock: 
     kept = settled(journal, clock, 2 * 10 + 50)  # 300 rounds of 2 s are 10 minutes
     assert [e.publish_time.second for e in kept[:20]] == [0] * 20
     assert kept[20:] == young
-    status = journal.status()
-    assert status.forgotten[PRICES, "thinned"] == 600 - 20
+    assert forgotten(journal)[PRICES, "thinned"] == 600 - 20
 
 
 def test_thinning_goes_on_where_it_was_after_a_restart(
@@ -83,7 +82,7 @@ def test_what_is_too_old_goes_even_if_it_was_thinned(opened: Open, clock: FakeCl
     settled(journal, clock, 2)
     clock.advance(0.6 * 86_400)
     settled(journal, clock, 0)
-    assert journal.status().forgotten[PRICES, "age"] == 2
+    assert forgotten(journal)[PRICES, "age"] == 2
 
 
 def test_samples_are_one_of_each_series_a_step_and_leave_the_newest_to_replay(
