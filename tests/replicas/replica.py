@@ -6,6 +6,7 @@ each of its threads does to standard error.
 
 import faulthandler
 import hashlib
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ import orjson
 from consumers import logs
 from consumers.runtime import Runtime
 from consumers.settings import load
+from embedded.signals import stop_on_signals
 
 
 def digests(runtime: Runtime) -> dict[str, str]:
@@ -61,24 +63,24 @@ def main() -> None:
     logs.configure(settings.log_level)
     runtime = Runtime(settings)
     runtime.start()
+    stop = stop_on_signals()
 
-    def end(number: int, _frame: object) -> None:
-        sys.exit(0 if number == signal.SIGTERM else 1)
+    def answer() -> None:
+        while os.read(0, 1):
+            _say(told(runtime))
+        stop.set()
 
-    signal.signal(signal.SIGTERM, end)
-    try:
-        for _line in sys.stdin:
-            sys.stdout.buffer.write(orjson.dumps(told(runtime)) + b"\n")
-            sys.stdout.flush()
-    finally:
-        runtime.stop()
-        left = [
-            t.name
-            for t in threading.enumerate()
-            if t is not threading.main_thread() and not t.name.startswith("pymonitor")
-        ]
-        sys.stdout.buffer.write(orjson.dumps({"left": left}) + b"\n")
-        sys.stdout.flush()
+    threading.Thread(target=answer, name="answers", daemon=True).start()
+    stop.wait()
+    runtime.stop()
+    ours = {"MainThread", "answers", "signals"}
+    names = [thread.name for thread in threading.enumerate()]
+    _say({"left": [n for n in names if n not in ours and not n.startswith("pymonitor")]})
+
+
+def _say(fact: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(fact) + b"\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
