@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from consumers.stores.values import SubscriptionBacklog
+from consumers.topology import durable
 from core.staleness import Limits, limits
 from core.wording import plural
 from dashboard.live.figures import Span, age, text
@@ -30,18 +31,22 @@ def read(p: "Picture", subscription: str) -> Reading:
         return Reading("NO_DATA", (text("no sample"),))
     if p.backlogs.known(subscription, p.at, p.settings.backlog_period) is None:
         return Reading("NO_DATA", (text("no sample for "), age(held.at)))
-    return judge(held, p.at, limits(p.settings.cadence))
+    workers = durable(p.settings.price_subscription, p.settings.alert_subscription)
+    read_on = any(spec.name == subscription and spec.dead_letter for spec in workers)
+    return judge(held, p.at, limits(p.settings.cadence), read_on=read_on)
 
 
-def judge(held: SubscriptionBacklog, now: datetime, bounds: Limits) -> Reading:
+def judge(
+    held: SubscriptionBacklog, now: datetime, bounds: Limits, *, read_on: bool = True
+) -> Reading:
     """Caught up, behind, or stuck: no listener and no acks are STOP, deliveries without acks STALL.
 
-    Without a listener nothing is OK, though nothing waits yet: the next message will. The sample is
-    older than now; what waited then has waited longer since.
+    `read_on`: a worker must listen all the time, so that without one it is not OK though nothing
+    waits yet. The sample is older than now; what waited then has waited longer since.
     """
     backlog, oldest = held.backlog or 0, held.oldest
     if not backlog:
-        return _idle(held)
+        return _idle(held, read_on)
     foot = (*_waiting(backlog), text("age unknown") if oldest is None else age(held.at - oldest))
     if held.streams == 0:
         return Reading("STOP", foot, "nobody listening")
@@ -59,9 +64,9 @@ def judge(held: SubscriptionBacklog, now: datetime, bounds: Limits) -> Reading:
     return Reading("WARN" if _never_fell(held) or oldest > bounds.dead else "OK", foot)
 
 
-def _idle(held: SubscriptionBacklog) -> Reading:
-    if held.streams == 0:
-        return Reading("WARN", (text("nothing waits yet"),), "nobody listening")
+def _idle(held: SubscriptionBacklog, read_on: bool) -> Reading:
+    if read_on and held.streams == 0:
+        return Reading("WARN", (text("nobody listening"),), "nobody listening")
     return Reading("OK", (text("0.0 s behind"),))
 
 

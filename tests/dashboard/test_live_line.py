@@ -152,6 +152,23 @@ def test_consumer_is_judged_by_its_oldest_message_then_by_its_acks(
     assert found.state == state
 
 
+def test_a_worker_that_listens_no_more_is_named_before_anything_waits(
+    runtime: SampleRuntime,
+) -> None:
+    nothing = {"backlog": 0, "oldest": None, "streams": 0}
+    backlog(runtime, "alert-notification-service", **nothing)
+    row = stations(runtime)
+    assert words(row["notifier"]) == "WARN · nobody listening"
+    # nobody reads dead letters until there are some
+    held = runtime.backlogs.snapshot()
+    worker = held.subscriptions["alert-notification-service"]
+    dead = replace(worker, subscription="alert-notification-service.dead")
+    runtime.change(
+        backlogs=replace(held, subscriptions={**held.subscriptions, dead.subscription: dead})
+    )
+    assert consumer.read(runtime.picture(), dead.subscription).state == "OK"
+
+
 def test_pace_is_said_in_one_unit_where_it_is_whole() -> None:
     assert line.pace_of(timedelta(hours=1)) == "1 h"
     assert line.pace_of(timedelta(seconds=30)) == "30 s"
