@@ -49,6 +49,7 @@ def main(mode: str) -> None:
     while not stop.wait(EVERY_S) and os.getppid() == parent:
         state = room.state()
         told = {name: state[name] for name in ("journal", "verdict", "feeds", "latency_ms")}
+        told["blocks"] = sys.getallocatedblocks()  # objects of Python's: what a leak would be
         sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
         sys.stdout.buffer.flush()
     room.stop()
