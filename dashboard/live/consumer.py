@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from consumers.stores.values import SubscriptionBacklog
-from consumers.topology import durable
+from consumers.topology import RISK_EVENTS, SETTLEMENT_EVENTS
 from core.staleness import Limits, limits
 from core.wording import plural
 from dashboard.live.figures import Span, age, text
@@ -31,9 +31,9 @@ def read(p: "Picture", subscription: str) -> Reading:
         return Reading("NO_DATA", (text("no sample"),))
     if p.backlogs.known(subscription, p.at, p.settings.backlog_period) is None:
         return Reading("NO_DATA", (text("no sample for "), age(held.at)))
-    workers = durable(p.settings.price_subscription, p.settings.alert_subscription)
-    read_on = any(spec.name == subscription and spec.dead_letter for spec in workers)
-    return judge(held, p.at, limits(p.settings.cadence), read_on=read_on)
+    s = p.settings
+    workers = (s.price_subscription, s.alert_subscription, RISK_EVENTS, SETTLEMENT_EVENTS)
+    return judge(held, p.at, limits(s.cadence), read_on=subscription in workers)
 
 
 def judge(

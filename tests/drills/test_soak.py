@@ -42,14 +42,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(int(SECONDS) + 300)]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The process at a moment: seconds since the start, memory in MB, bytes of the WAL, and blocks
-    of memory that hold Python's objects.
-    """
+    """The process at a moment: seconds since the start, memory in MB, bytes of the WAL."""
 
     at: float
     rss_mb: float
     wal: int
-    blocks: int
 
 
 class Source(threading.Thread):
@@ -91,15 +88,14 @@ def watch(room: Room, verdicts: set[str]) -> list[Sample]:
     clock, pause = SystemClock(), threading.Event()
     begun, told, samples = clock.monotonic(), 0, list[Sample]()
     while (at := clock.monotonic() - begun) < SECONDS:
-        blocks = int(room.told["blocks"])
-        samples.append(Sample(at, room.rss_kb() / 1024, room.wal_bytes(), blocks))
+        samples.append(Sample(at, room.rss_kb() / 1024, room.wal_bytes()))
         if at > 10:
             verdicts.add(str(room.told["verdict"]["code"]))
         with closing(reading.replay(room.journal, PRICES, 2_000)) as entries:
             assert sum(1 for _ in entries) <= 2_000
         if int(at / 60) > told:
             told = int(at / 60)
-            tell(f"R27 {told} min: {samples[-1].rss_mb:.1f} MB, {blocks:,} blocks")
+            tell(f"R27 {told} min: {samples[-1].rss_mb:.1f} MB, {room.told['blocks']:,} blocks")
         pause.wait(1.0)
     return samples
 
