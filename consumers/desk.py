@@ -32,8 +32,8 @@ TICK_S = 1.0  # in a live market staleness and reminders move without messages
 class Turn:
     """What some rounds brought, to be committed together and acknowledged after.
 
-    `transitions` counts "FROM->TO"; an incident of None was closed; `letters` are the alerts due;
-    `settled` is what the `escrows` change of the book.
+    `transitions` counts "FROM->TO"; an incident of None was closed, a price of None is forgotten;
+    `letters` are the alerts due; `settled` is what the `escrows` change of the book.
     """
 
     messages: list[PriceMessage] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Turn:
     evaluations: int = 0
     transitions: Counter[str] = field(default_factory=Counter)
     incidents: dict[str, Incident | None] = field(default_factory=dict)
-    prices: dict[str, AssetPrice] = field(default_factory=dict)
+    prices: dict[str, AssetPrice | None] = field(default_factory=dict)
     letters: list[Letter] = field(default_factory=list)
     reached: Reached | None = None
 
@@ -60,7 +60,7 @@ class Turn:
     def write(self, connection: sqlite3.Connection) -> None:
         """Save the engine's state as it is after this turn, in the running transaction."""
         if self.reached is not None:
-            save(connection, self.incidents, self.prices.values(), self.reached)
+            save(connection, self.incidents, self.prices, self.reached)
         settled.save(connection, self.settled)
 
 
@@ -154,6 +154,7 @@ class Desk:
                 moved = True
                 asset = message.tick.asset
                 turn.prices[asset] = self._board.prices[asset]
+        turn.prices.update(dict.fromkeys(self._board.trim()))
         turn.rounds += one.number is not None
         if moved:
             self._evaluate(turn)

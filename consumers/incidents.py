@@ -2,7 +2,7 @@
 rest on, how far it got."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -68,16 +68,20 @@ def load(connection: sqlite3.Connection) -> EngineState:
 def save(
     connection: sqlite3.Connection,
     incidents: Mapping[str, Incident | None],
-    prices: Iterable[AssetPrice],
+    prices: Mapping[str, AssetPrice | None],
     reached: Reached,
 ) -> None:
-    """Write what changed, in the running transaction; an incident of None is closed."""
+    """Write what changed, in the running transaction; an incident of None is closed, a
+    price of None forgotten.
+    """
     closed = [(user,) for user, incident in incidents.items() if incident is None]
     connection.executemany("DELETE FROM incidents WHERE user_id = ?", closed)
     connection.executemany(
         _INCIDENT, [_incident_row(one) for one in incidents.values() if one is not None]
     )
-    connection.executemany(_PRICE, [_price_row(one) for one in prices])
+    gone = [(asset,) for asset, price in prices.items() if price is None]
+    connection.executemany("DELETE FROM engine_prices WHERE asset = ?", gone)
+    connection.executemany(_PRICE, [_price_row(one) for one in prices.values() if one is not None])
     text = {
         "round": reached.round,
         "market_time": reached.market_time.isoformat(),

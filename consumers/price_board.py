@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from consumers.rounds import PriceMessage
+from consumers.stores.prices import MAX_ASSETS
 from consumers.stores.values import AssetPrice, Received, StaleAfter, supersedes
 
 
@@ -59,6 +60,16 @@ class PriceBoard:
             self.market_time = max(replayed, self.market_time or replayed)
         self.prices[tick.asset] = new
         return True
+
+    def trim(self) -> tuple[str, ...]:
+        """Forget the assets that have gone without a price for longest, beyond 256; which."""
+        beyond = len(self.prices) - MAX_ASSETS
+        if beyond <= 0:
+            return ()
+        oldest = sorted(self.prices, key=lambda asset: (self.prices[asset].as_of, asset))[:beyond]
+        for asset in oldest:
+            del self.prices[asset]
+        return tuple(oldest)
 
     def moment(self, wall: datetime) -> datetime:
         """The market's time at wall time `wall`; a replay stands at its newest round."""

@@ -16,6 +16,7 @@ from consumers.desk import Desk, Turn
 from consumers.incidents import EngineState, load
 from consumers.rounds import EscrowMessage, PriceMessage
 from consumers.stores import PositionStore, Versions
+from consumers.stores.prices import MAX_ASSETS
 from consumers.topology import SETTLEMENTS
 from consumers.wire import Encoded, SettlementEvent, decode_alert
 from core.alerts import MarginAlert
@@ -296,3 +297,12 @@ def test_what_a_failing_turn_took_is_still_waiting() -> None:
     with pytest.raises(ZeroDivisionError):
         _take(desk, rounds)
     assert list(desk.waiting()) == rounds
+
+
+def test_names_that_are_made_up_fill_neither_memory_nor_disk() -> None:
+    connection, mail, desk = sqlite3.connect(":memory:"), Arrivals(), _desk(FakeClock(NOON))
+    load(connection)
+    for number in range(MAX_ASSETS + 3):
+        at = NOON - timedelta(hours=1) + timedelta(seconds=number)
+        _take(desk, [mail.price(f"A{number}", "1", at=at)]).write(connection)
+    assert load(connection).prices.keys() == {f"A{n + 3}" for n in range(MAX_ASSETS)}

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from consumers.price_board import PriceBoard
+from consumers.stores.prices import MAX_ASSETS
 from tests.consumers.arrivals import NOON, Arrivals, hour
 
 CADENCE = timedelta(seconds=30)
@@ -66,3 +67,12 @@ def test_a_live_price_after_a_replay_sets_the_clock_back_to_the_walls() -> None:
     board.take(mail.price("ETH", "1", number=1, replayed_from=hour(0)))
     board.take(mail.price("ETH", "2", number=2))
     assert board.moment(NOON) == NOON
+
+
+def test_of_256_assets_those_that_spoke_last_stay() -> None:
+    board, mail = PriceBoard(CADENCE), Arrivals()
+    for number in range(MAX_ASSETS + 2):
+        board.take(mail.price(f"A{number}", "1", at=NOON + timedelta(seconds=number)))
+    assert board.trim() == ("A0", "A1")
+    assert board.prices.keys() == {f"A{n + 2}" for n in range(MAX_ASSETS)}
+    assert board.trim() == ()
