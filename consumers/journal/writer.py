@@ -56,6 +56,9 @@ class Writer:
 
     def __init__(self, path: Path, clock: Clock, inbox: Inbox[Work], retention: Retention) -> None:
         self._path = path
+        # Made once: each new path enters its parts in the interpreter's table of names, which makes
+        # room for as many as ever were in it, two megabytes after twenty minutes of looking.
+        self._wal = path.with_name(f"{path.name}-wal")
         self._clock = clock
         self._inbox = inbox
         self._retention = retention
@@ -113,7 +116,7 @@ class Writer:
                 sqlite_version=sqlite3.sqlite_version,
                 set_aside=self._set_aside,
                 file_bytes=_size(self._path),
-                wal_bytes=_size(self._path.with_name(f"{self._path.name}-wal")),
+                wal_bytes=_size(self._wal),
                 forgotten=dict(self._forgotten),
                 commit_seconds=self._commit_seconds.read(),
                 batch_sizes=self._batch_sizes.read(),

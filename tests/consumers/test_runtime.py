@@ -1,5 +1,6 @@
 """The control room's runtime over the real clients and a real broker."""
 
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -248,6 +249,23 @@ def test_the_state_is_json_and_every_figure_has_an_age(make: Make) -> None:
     assert state["prices"]["ETH"]["price"] == "3941.34"
     assert state["prices"]["ETH"]["age_s"] >= 0
     assert {f["topic"] for f in state["feeds"]} >= {PRICES, ALERTS, RECEIPTS}
+
+
+def test_looking_enters_nothing_in_the_interpreters_table_of_names(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table never shrinks, and makes room for what it held for a moment only."""
+    desk = make()
+    first, entered = desk.runtime.picture(), list[str]()
+
+    def noted(text: str) -> str:
+        entered.append(text)
+        return text
+
+    monkeypatch.setattr(sys, "intern", noted)
+    eventually(lambda: desk.runtime.picture().at > first.at)
+    desk.runtime.state()
+    assert entered == []
 
 
 def test_a_killed_broker_is_named_within_five_seconds(make: Make) -> None:
