@@ -31,6 +31,8 @@ def read(p: "Picture", subscription: str) -> Reading:
         return Reading("NO_DATA", (text("no sample"),))
     if p.backlogs.known(subscription, p.at, p.settings.backlog_period) is None:
         return Reading("NO_DATA", (text("no sample for "), age(held.at)))
+    if subscription.endswith(".dead"):
+        return _letters(held)
     s = p.settings
     workers = (s.price_subscription, s.alert_subscription, RISK_EVENTS, SETTLEMENT_EVENTS)
     return judge(held, p.at, limits(s.cadence), read_on=subscription in workers)
@@ -68,6 +70,14 @@ def _idle(held: SubscriptionBacklog, read_on: bool) -> Reading:
     if read_on and held.streams == 0:
         return Reading("WARN", (text("nobody listening"),), "nobody listening")
     return Reading("OK", (text("0.0 s behind"),))
+
+
+def _letters(held: SubscriptionBacklog) -> Reading:
+    """Dead letters wait for a person: nobody listens to them, and one is one too many."""
+    if not held.backlog:
+        return Reading("OK", (text("empty"),))
+    found = plural(held.backlog, "dead letter")
+    return Reading("WARN", (text(f"{found} waiting"),), f"{found} to be looked at")
 
 
 def owed(p: "Picture") -> Reading | None:

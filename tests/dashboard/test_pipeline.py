@@ -39,6 +39,15 @@ def test_the_one_longest_behind_comes_first() -> None:
     assert rows[0][2] == "4 min 10 s"
 
 
+def test_dead_letters_wait_for_a_person_and_not_for_a_listener() -> None:
+    letters = replace(backlog("a.dead", 1, 1, 2, oldest=900), streams=0)
+    runtime = with_backlogs(letters, replace(letters, subscription="b.dead", backlog=0))
+    full, empty = table(pipeline_rows.subscriptions(runtime.picture()).data())
+    assert (full[1], full[10]) == ("WARN", "2 dead letters to be looked at")
+    assert (empty[1], empty[10]) == ("OK", "backlog is 0")
+    assert pipeline_map._dead(runtime.picture()) == ("WARN", "2 letters")
+
+
 def test_what_monitoring_did_not_tell_is_a_dash_and_never_zero() -> None:
     held = SubscriptionBacklog("a", None, None, None, None, None, NOW)
     (row,) = table(pipeline_rows.subscriptions(with_backlogs(held).picture()).data())
