@@ -154,7 +154,7 @@ class Desk:
                 moved = True
                 asset = message.tick.asset
                 turn.prices[asset] = self._board.prices[asset]
-        turn.prices.update(dict.fromkeys(self._board.trim()))
+        turn.prices.update(dict.fromkeys(self._board.trim(self._evaluator.book.assets)))
         turn.rounds += one.number is not None
         if moved:
             self._evaluate(turn)

@@ -1,6 +1,6 @@
 """The prices a worker scores on: the newest of each asset, never moved by what is late or old."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -61,15 +61,16 @@ class PriceBoard:
         self.prices[tick.asset] = new
         return True
 
-    def trim(self) -> tuple[str, ...]:
-        """Forget the assets that have gone without a price for longest, beyond 256; which."""
-        beyond = len(self.prices) - MAX_ASSETS
-        if beyond <= 0:
+    def trim(self, held: Collection[str]) -> tuple[str, ...]:
+        """Forget, of all but the assets `held`, those beyond 256 that spoke longest ago; which."""
+        if len(self.prices) <= MAX_ASSETS:
             return ()
-        oldest = sorted(self.prices, key=lambda asset: (self.prices[asset].as_of, asset))[:beyond]
-        for asset in oldest:
+        others = self.prices.keys() - set(held)
+        oldest = sorted(others, key=lambda asset: (self.prices[asset].as_of, asset))
+        gone = tuple(oldest[: max(0, len(others) - MAX_ASSETS)])
+        for asset in gone:
             del self.prices[asset]
-        return tuple(oldest)
+        return gone
 
     def moment(self, wall: datetime) -> datetime:
         """The market's time at wall time `wall`; a replay stands at its newest round."""

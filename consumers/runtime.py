@@ -61,7 +61,12 @@ class Runtime:
         self.versions = Versions()
         book = Book.from_portfolios(loaded.portfolios, self.policy)
         self.positions = PositionStore(self.versions, book, loaded.as_of)
-        self.prices = PriceStore(self.versions, settings.cadence, self.policy.stale_limit)
+        self.prices = PriceStore(
+            self.versions,
+            settings.cadence,
+            self.policy.stale_limit,
+            held=lambda: self.positions.book().assets,
+        )
         self.alerts = AlertStore(self.versions)
         self.escrows = EscrowStore(self.versions)
         self.backlogs = BacklogStore(self.versions)

@@ -6,7 +6,7 @@ in. The flags and the rounds handed to the scorer tell of their coming, so these
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -46,8 +46,9 @@ class Round:
 class PriceStore:
     """The newest good price of every asset. The lock guards all that begins with an underscore.
 
-    Kept are 256 assets, those without a price for longest forgotten first, of each its newest 4,000
-    points and one of each of 3,000 minutes, 200 flags, and 512 rounds that nobody has taken yet.
+    Kept are the book's assets and 256 others, those without a price for longest forgotten first, of
+    each its newest 4,000 points and one of each of 3,000 minutes, 200 flags, and 512 rounds that
+    nobody has taken yet.
     """
 
     def __init__(
@@ -55,11 +56,16 @@ class PriceStore:
         versions: Versions,
         cadence: timedelta,
         stale_after: StaleAfter = lambda _asset: None,
+        held: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        """`cadence` is expected where a message names none; `stale_after` asks a policy."""
+        """`cadence` is expected where a message names none; `stale_after` asks a policy.
+
+        `held`: assets that are never forgotten, the book's; asked once too many have come.
+        """
         self._versions = versions
         self._cadence = cadence
         self._stale_after = stale_after
+        self._held = held
         self._lock = threading.Lock()
         self._assets: dict[str, AssetPrice] = {}
         self._history: dict[str, PriceHistory] = {}
@@ -157,10 +163,15 @@ class PriceStore:
             history = self._history[asset] = PriceHistory()
         history.add(int(as_of.timestamp() * 1000), float(price))
         if len(self._history) > MAX_ASSETS:
-            oldest = min(self._history, key=lambda name: (self._history[name].newest, name))
+            self._trim()
+        return history
+
+    def _trim(self) -> None:
+        others = self._history.keys() - set(self._held())
+        if len(others) > MAX_ASSETS:
+            oldest = min(others, key=lambda name: (self._history[name].newest, name))
             del self._history[oldest]
             self._assets.pop(oldest, None)
-        return history
 
     def _judge(self, tick: PriceTick, old: AssetPrice | None, new: AssetPrice) -> None:
         for note in tick.notes:

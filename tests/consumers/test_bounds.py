@@ -81,6 +81,15 @@ def test_of_prices_256_assets_stay_those_that_spoke_last() -> None:
     assert held.messages == price_bounds.MAX_ASSETS + 11
 
 
+def test_no_price_of_the_book_is_forgotten_for_names_that_are_made_up() -> None:
+    store = PriceStore(Versions(), CADENCE, held=lambda: ("ETH",))
+    store.apply(tick("ETH", 0), received(0))
+    for number in range(price_bounds.MAX_ASSETS + 1):
+        store.apply(tick(f"A{number}", 1 + number), received(1 + number))
+    kept = {f"A{n + 1}" for n in range(price_bounds.MAX_ASSETS)}
+    assert store.snapshot().assets.keys() == {"ETH", *kept}
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_of_an_alert_32_channels_stay_the_same_ones_in_every_order(backwards: bool) -> None:
     store, one = AlertStore(Versions()), alert("T-1")

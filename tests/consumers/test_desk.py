@@ -302,7 +302,9 @@ def test_what_a_failing_turn_took_is_still_waiting() -> None:
 def test_names_that_are_made_up_fill_neither_memory_nor_disk() -> None:
     connection, mail, desk = sqlite3.connect(":memory:"), Arrivals(), _desk(FakeClock(NOON))
     load(connection)
-    for number in range(MAX_ASSETS + 3):
-        at = NOON - timedelta(hours=1) + timedelta(seconds=number)
-        _take(desk, [mail.price(f"A{number}", "1", at=at)]).write(connection)
-    assert load(connection).prices.keys() == {f"A{n + 3}" for n in range(MAX_ASSETS)}
+    names = ["ETH", *(f"A{number}" for number in range(MAX_ASSETS + 3))]
+    for place, name in enumerate(names):
+        at = NOON - timedelta(hours=1) + timedelta(seconds=place)
+        _take(desk, [mail.price(name, "100", at=at)]).write(connection)
+    kept = {f"A{n + 3}" for n in range(MAX_ASSETS)}
+    assert load(connection).prices.keys() == {"ETH", *kept}  # ETH is in the book

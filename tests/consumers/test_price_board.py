@@ -69,10 +69,10 @@ def test_a_live_price_after_a_replay_sets_the_clock_back_to_the_walls() -> None:
     assert board.moment(NOON) == NOON
 
 
-def test_of_256_assets_those_that_spoke_last_stay() -> None:
+def test_of_assets_that_the_book_does_not_hold_256_stay_that_spoke_last() -> None:
     board, mail = PriceBoard(CADENCE), Arrivals()
-    for number in range(MAX_ASSETS + 2):
+    for number in range(MAX_ASSETS + 3):
         board.take(mail.price(f"A{number}", "1", at=NOON + timedelta(seconds=number)))
-    assert board.trim() == ("A0", "A1")
-    assert board.prices.keys() == {f"A{n + 2}" for n in range(MAX_ASSETS)}
-    assert board.trim() == ()
+    assert board.trim(("A1", "BTC")) == ("A0", "A2")
+    assert board.prices.keys() == {"A1", *(f"A{n + 3}" for n in range(MAX_ASSETS))}
+    assert board.trim(("A1", "BTC")) == ()
