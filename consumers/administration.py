@@ -66,11 +66,14 @@ class Administration:
                 return False
         self._unconfirmed.discard(spec.name)
         if spec.warm_up is not None:
-            self._seek_back(spec.name, spec.warm_up)
+            self.seek_back(spec.name, spec.warm_up)
         return True
 
-    def _seek_back(self, name: str, by: timedelta) -> None:
-        """Begin in the past; a subscription that may not still receives what comes from now on."""
+    def seek_back(self, name: str, by: timedelta) -> bool:
+        """Begin in the past; a subscription that may not still receives what comes from now on.
+
+        Whether it could be done; why not is in the log.
+        """
         start = self._clock.now() - by
         request = {"subscription": self._subscription(name), "time": start}
         try:
@@ -78,6 +81,8 @@ class Administration:
                 self._subscriptions.seek(request=request, retry=None, timeout=CALL_S)
         except PubSubError as error:
             log.warning("warm_up_failed", subscription=name, error=str(error))
+            return False
+        return True
 
     def delete_subscription(self, name: str) -> None:
         """Delete it with all that waits in it."""

@@ -55,7 +55,10 @@ class Broker(Protocol):
         """Open a stream."""
 
     def ensure_subscription(self, spec: SubscriptionSpec) -> bool:
-        """Create the subscription unless it exists."""
+        """Create the subscription unless it exists; whether it was created."""
+
+    def seek_back(self, name: str, by: timedelta) -> bool:
+        """Let it begin in the past; whether it could be done."""
 
     def delete_subscription(self, name: str) -> None:
         """Delete it with all that waits in it."""
@@ -108,11 +111,17 @@ class Feed:
         self._stream: Stream | None = None
         self._at_work = False  # the handler; set by the stream's thread
         self._removed = False
+        self._back: timedelta | None = None  # of a wish that is still open
         self._record = FeedRecord(name, subscription, topic, clock)
         self._watchdog = Watchdog(self._record, cadence, clock)
 
-    def start(self) -> None:
-        """Begin; returns at once."""
+    def start(self, back: timedelta | None = None) -> None:
+        """Begin; returns at once.
+
+        `back`: begin so far in the past, even if the subscription is known to the broker: whoever
+        reads it has lost what it was given before.
+        """
+        self._back = back
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -190,11 +199,17 @@ class Feed:
         try:
             self._await_closed()
             reached = self._await_channel()
-            if self._recreate is not None and not self._stop.is_set():
-                self._pubsub.ensure_subscription(self._recreate)
+            if not self._stop.is_set():
+                self._prepare()
             return None if self._stop.is_set() else self._live(reached)
         except Exception as error:  # noqa: BLE001 - the supervisor must outlive whatever happens
             return error
+
+    def _prepare(self) -> None:
+        """A subscription that is made begins in the past by itself."""
+        made = self._recreate is not None and self._pubsub.ensure_subscription(self._recreate)
+        if made or (self._back and self._pubsub.seek_back(self._subscription, self._back)):
+            self._back = None
 
     def _await_closed(self) -> None:
         """Wait until the stream before is over: beside it another would bring the same messages.

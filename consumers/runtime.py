@@ -33,7 +33,7 @@ from consumers.stores import (
     Versions,
 )
 from consumers.stores.values import Message, Received, TestRun
-from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS, TOPICS, ephemeral
+from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS, TOPICS, WARM_UP, ephemeral
 from consumers.viewer import Sights, Viewer, unready
 from core.alerts import Severity
 from core.book import Book
@@ -155,15 +155,20 @@ class Runtime:
         )
 
     def start(self) -> None:
-        """Journal first, then what it remembers, then the scores, then the streams."""
+        """Journal first, then what it remembers, then the scores, then the streams.
+
+        With nothing to remember, because the journal is new or was corrupt, the broker tells the
+        last hour again, also to subscriptions that outlived it.
+        """
         self.journal.start()
         self.audit.prepare()
         self.actions.prepare()  # the test runs first, so that their receipts find them
         remembered = self.intake.warm()
         self.scorer.start()
         self.poller.start()
+        back = None if remembered else WARM_UP
         for feed in self.feeds:
-            feed.start()
+            feed.start(back)
         log.info("runtime_started", remembered=remembered, accounts=len(self.positions.base))
 
     def stop(self, timeout: float = 6.0) -> None:

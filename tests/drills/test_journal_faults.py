@@ -12,10 +12,12 @@ from structlog.testing import capture_logs
 
 from consumers.book_source import write_book
 from consumers.clock import SystemClock
+from consumers.feed import Feed
 from consumers.monitoring import BacklogSource
 from consumers.pubsub import PubSub
 from consumers.runtime import Runtime
 from consumers.settings import load
+from consumers.stream import ack_all
 from consumers.topology import SETTLEMENTS, ephemeral, provision
 from embedded.broker import BrokerProcess
 from tests.drills.figures import tell
@@ -143,7 +145,9 @@ def test_a_file_locked_for_ten_seconds_stops_the_acks_and_loses_nothing(room: Wa
 
 
 def test_a_corrupt_journal_is_kept_aside_and_said_and_the_room_starts(room: Watched) -> None:
-    """R21."""
+    """R21. What it had taken in the last hour it takes again: the broker has it still."""
+    room.send(10)
+    _taken_in_an_earlier_life(room, 10)
     path = room.folder / "control-room.db"
     path.write_bytes(b"SQLite format 3\0" + b"\xaa" * 20_000)
     with capture_logs() as logs:
@@ -154,4 +158,23 @@ def test_a_corrupt_journal_is_kept_aside_and_said_and_the_room_starts(room: Watc
     assert path.with_name(aside).read_bytes().endswith(b"\xaa" * 20_000)
     assert [e["log_level"] for e in logs if e["event"] == "journal_set_aside"] == ["error"]
     room.send(10)
-    eventually(lambda: room.kept() == 10)
+    eventually(lambda: room.kept() == 20)
+
+
+def _taken_in_an_earlier_life(room: Watched, count: int) -> None:
+    """The subscription outlives whoever acknowledged these."""
+    mine = ephemeral("settlements", SETTLEMENTS, room.runtime.replica)
+    feed = Feed(
+        pubsub=room.pubsub,
+        name="earlier",
+        topic=SETTLEMENTS,
+        subscription=mine.name,
+        handle=ack_all,
+        clock=SystemClock(),
+        cadence=None,
+        recreate=mine,
+    )
+    feed.start()
+    eventually(lambda: feed.status().messages == count)
+    feed.stop()
+    assert mine.name in room.pubsub.subscriptions()

@@ -33,6 +33,7 @@ def made(
     cadence: timedelta | None = None,
     recreate: SubscriptionSpec | None = None,
     clock: SystemClock | FakeClock | None = None,
+    back: timedelta | None = None,
 ) -> Feed:
     """A started feed of prices."""
     feed = Feed(
@@ -45,7 +46,7 @@ def made(
         cadence=cadence,
         recreate=recreate,
     )
-    feed.start()
+    feed.start(back)
     return feed
 
 
@@ -78,6 +79,8 @@ class Scripted:
     opened: int = 0
     handle: Handler = ack_all
     answers: bool = True
+    unsought: int = 0  # times that seeking fails
+    sought: list[timedelta] = field(default_factory=list)
     leases: Leases = field(default_factory=lambda: Leases(lambda _message: None))
 
     def connectivity(self) -> ChannelStatus:
@@ -88,6 +91,12 @@ class Scripted:
         """It is there already."""
         del spec
         return False
+
+    def seek_back(self, name: str, by: timedelta) -> bool:
+        """Done as often as it is not `unsought`."""
+        del name
+        self.sought.append(by)
+        return len(self.sought) > self.unsought
 
     def delete_subscription(self, name: str) -> None:
         """Nothing to delete."""

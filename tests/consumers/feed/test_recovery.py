@@ -267,6 +267,17 @@ def test_a_subscription_that_cannot_be_deleted_keeps_no_stream_open() -> None:
     assert feed.status().state is FeedState.STOPPED
 
 
+def test_whoever_lost_what_it_was_given_seeks_back_until_it_is_done_and_once() -> None:
+    broker = Scripted(unsought=1, errors=[PubSubError("gone")])
+    feed = made(broker, recreate=SPEC, back=timedelta(hours=1))
+    eventually(lambda: broker.opened == 2)
+    assert broker.sought == [timedelta(hours=1)] * 2
+    broker.open[-1].set_exception(PubSubError("gone again"))
+    eventually(lambda: broker.opened == 3)
+    assert len(broker.sought) == 2
+    feed.stop()
+
+
 def test_an_error_nobody_foresaw_does_not_end_the_supervisor() -> None:
     class Broken(Scripted):
         def ensure_subscription(self, spec: SubscriptionSpec) -> bool:
