@@ -6,11 +6,12 @@ from datetime import timedelta
 from functools import partial
 from itertools import compress, islice
 from types import MappingProxyType
+from typing import Any
 
 import structlog
 
 from consumers.clock import Clock
-from consumers.filling import Stores, Taken
+from consumers.filling import Stores
 from consumers.journal import Entry, Journal, Kept, row
 from consumers.quarantine import entry_of
 from consumers.stores.values import Message, Received
@@ -39,6 +40,7 @@ TELL_S = 1.0
 AT_ONCE = 500  # messages in one commit, and in one turn of a store: about 10 ms of work
 log = structlog.get_logger(__name__)
 
+_Recalled = tuple[Entry, Any, Received, bool]
 Value = PriceTick | MarginAlert | SettlementEvent | DeliveryReceipt
 DECODERS: Mapping[str, Callable[..., Value | Refused]] = MappingProxyType(
     {
@@ -149,6 +151,7 @@ class Intake:
             recalled = _recalled(self._journal.replay(topic, newest))
             while taken := list(islice(recalled, AT_ONCE)):
                 self._stores.take(topic, taken)
+                self._stores.ring.recall(topic, [_message(*one) for one in taken])
                 count += len(taken)
         return count
 
@@ -159,7 +162,11 @@ class Intake:
             self._stores.prices.remember(value, received)
 
 
-def _recalled(entries: Iterable[Entry]) -> Iterator[Taken]:
+def _message(entry: Entry, _value: object, received: Received, _new: bool) -> Message:
+    return Message(entry.topic, received, entry.key, entry.attributes, entry.data)
+
+
+def _recalled(entries: Iterable[Entry]) -> Iterator[_Recalled]:
     for entry in entries:
         value = DECODERS[entry.topic](entry.data, entry.attributes, entry.received_at)
         if not isinstance(value, Refused):

@@ -104,6 +104,12 @@ class MessageRing:
                 for received_at, count in came.items():
                     held.acks.add((acked_at - received_at).total_seconds(), count)
 
+    def recall(self, topic: str, messages: Sequence[Message]) -> None:
+        """Show messages of an earlier life again, oldest first; they are neither counted nor
+        measured, and come before any of this one."""
+        with self._lock:
+            self._topics.setdefault(topic, _Topic()).keep(messages)
+
     def _waited(self, received: Received) -> bool:
         """Whether it lay there before we began; only then, or a clock that is off would hide."""
         begun = self._since

@@ -87,6 +87,12 @@ def test_the_real_journal_and_a_restart_leave_the_same_state(tmp_path: Path) -> 
     again = house(journal)
     again.intake.warm()
     assert again.state() == after(ALL).state()
+    lines = {line.key: line for line in ring.newest(1_000) if line.refused is None}
+    recalled = {line.key: line for line in again.stores.ring.newest(1_000)}
+    assert recalled.keys() == lines.keys()
+    assert {line.topic for line in recalled.values()} == {line.topic for line in lines.values()}
+    assert sum(again.stores.ring.counts().values()) == 0, "shown again, not counted again"
+    assert again.stores.ring.latency(SystemClock().now()) == {}
     journal.stop()
 
 

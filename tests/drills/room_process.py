@@ -20,6 +20,7 @@ from consumers.stream import ack_all
 from embedded.signals import stop_on_signals
 
 EVERY_S = 0.5
+TOLD = ("journal", "verdict", "feeds", "latency_ms", "settlements", "book")
 
 
 class AckFirst(intake.Intake):
@@ -48,7 +49,7 @@ def main(mode: str) -> None:
     room.start()
     while not stop.wait(EVERY_S) and os.getppid() == parent:
         state = room.state()
-        told = {name: state[name] for name in ("journal", "verdict", "feeds", "latency_ms")}
+        told = {name: state[name] for name in TOLD}
         told["blocks"] = sys.getallocatedblocks()  # objects of Python's: what a leak would be
         sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
         sys.stdout.buffer.flush()
