@@ -5,14 +5,16 @@ the counts of deliveries tell of repetitions.
 """
 
 import threading
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from heapq import heappop, heappush
+from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
 from consumers.stores.base import Versions
+from consumers.stores.oldest import Oldest
 from consumers.stores.values import AlertRecord, AlertsSnapshot, Received
 from consumers.wire import DeliveryReceipt
 from core.alerts import MarginAlert
@@ -38,10 +40,12 @@ class AlertStore:
         self._versions = versions
         self._lock = threading.Lock()
         self._records: dict[str, AlertRecord] = {}
-        self._oldest: list[tuple[object, str]] = []  # heap of (time, event id) of the records
-        self._told: OrderedDict[str, AlertRecord] = OrderedDict()  # by account; outlives the list
+        self._told: dict[str, AlertRecord] = {}  # by account; outlives the list
         self._told_events: dict[str, str] = {}  # event id -> account, for the records in `_told`
-        self._early: OrderedDict[str, tuple[DeliveryReceipt, ...]] = OrderedDict()
+        self._early: dict[str, tuple[DeliveryReceipt, ...]] = {}
+        self._oldest_record = Oldest(partial(_of, self._records, _dated))
+        self._oldest_told = Oldest(partial(_of, self._told, _order))
+        self._oldest_early = Oldest(partial(_of, self._early, _heard))
         self._duplicates = 0
         self._receipts = 0
         self._outcomes: Counter[tuple[str, str]] = Counter()
@@ -88,9 +92,9 @@ class AlertStore:
         listed = alert.event_id in self._records
         self._put(record)
         if not listed:
-            heappush(self._oldest, (alert.timestamp, alert.event_id))
+            self._oldest_record.spoke(alert.event_id, _dated(record))
             if len(self._records) > KEPT:
-                del self._records[heappop(self._oldest)[1]]
+                del self._records[self._oldest_record.pop()]
         return True
 
     def _join(self, receipt: DeliveryReceipt, _received: object) -> bool:
@@ -105,8 +109,9 @@ class AlertStore:
             self._receive_late(self._told_events[receipt.event_id], receipt)
         else:
             self._early[receipt.event_id] = merged
-            while len(self._early) > KEPT:
-                self._early.popitem(last=False)
+            self._oldest_early.spoke(receipt.event_id, _heard(merged))
+            if len(self._early) > KEPT:
+                del self._early[self._oldest_early.pop()]
         return True
 
     def _count(self, channel: str, outcome: str) -> None:
@@ -131,9 +136,9 @@ class AlertStore:
                 self._told_events.pop(told.alert.event_id, None)
             self._told[alert.user_id] = record
             self._told_events[alert.event_id] = alert.user_id
-            self._told.move_to_end(alert.user_id)
+            self._oldest_told.spoke(alert.user_id, _order(record))
             if len(self._told) > TOLD:
-                _, forgotten = self._told.popitem(last=False)
+                forgotten = self._told.pop(self._oldest_told.pop())
                 self._told_events.pop(forgotten.alert.event_id, None)
 
     def _receive_late(self, user: str, receipt: DeliveryReceipt) -> None:
@@ -168,6 +173,21 @@ class AlertStore:
 
 def _came(received: Received) -> tuple[object, ...]:
     return received.received_at, received.message_id
+
+
+def _of(kept: Mapping[str, T], moment: Callable[[T], object], name: str) -> object:
+    """When it spoke last, None if it is not kept."""
+    held = kept.get(name)
+    return None if held is None else moment(held)
+
+
+def _dated(record: AlertRecord) -> datetime:
+    return record.alert.timestamp
+
+
+def _heard(receipts: tuple[DeliveryReceipt, ...]) -> datetime:
+    """When the notifier had last heard of the alert."""
+    return max(receipt.received_at for receipt in receipts)
 
 
 def _order(record: AlertRecord) -> tuple[object, ...]:

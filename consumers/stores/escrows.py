@@ -1,6 +1,5 @@
 """Settlement events and the escrows they add up to, whatever the order the events come in."""
 
-import heapq
 import threading
 from bisect import insort
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from consumers.stores.base import Versions
+from consumers.stores.oldest import Oldest
 from consumers.stores.values import EscrowsSnapshot, EscrowState, Received
 from consumers.wire import SettlementEvent
 
@@ -83,7 +83,7 @@ class EscrowStore:
         self._lock = threading.Lock()
         self._events: list[tuple[_Order, SettlementEvent, Received]] = []  # oldest first
         self._escrows: dict[str, _Escrow] = {}
-        self._moves: list[tuple[datetime, str]] = []  # a heap; for each escrow one that still holds
+        self._oldest = Oldest(self._moved)
         self._count = 0
         self._duplicates = 0
         self._version = 0
@@ -116,18 +116,13 @@ class EscrowStore:
         if escrow is None:
             escrow = self._escrows[event.escrow] = _Escrow(event)
         escrow.take(event, place)
-        heapq.heappush(self._moves, (escrow.updated, escrow.name))
-        while len(self._escrows) > KEPT:
-            self._forget(*heapq.heappop(self._moves))
-        if len(self._moves) > 4 * KEPT:  # most no longer hold
-            self._moves = [(each.updated, each.name) for each in self._escrows.values()]
-            heapq.heapify(self._moves)
+        self._oldest.spoke(escrow.name, escrow.updated)
+        if len(self._escrows) > KEPT:
+            del self._escrows[self._oldest.pop()]
 
-    def _forget(self, moved: datetime, name: str) -> None:
-        """The escrow whose last move that is, if it is."""
+    def _moved(self, name: str) -> datetime | None:
         escrow = self._escrows.get(name)
-        if escrow is not None and escrow.updated == moved:
-            del self._escrows[name]
+        return None if escrow is None else escrow.updated
 
     def duplicates(self, count: int) -> None:
         """So many events came again: no effect, counted."""

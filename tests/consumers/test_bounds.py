@@ -24,6 +24,7 @@ from consumers.stores import messages as ring_bounds
 from consumers.stores import positions as position_bounds
 from consumers.stores import prices as price_bounds
 from consumers.stores import runs as run_bounds
+from consumers.stores.oldest import SLACK, Oldest
 from consumers.stores.values import Message, Received, TestRun
 from consumers.wire import DeliveryReceipt, PriceTick, SettlementEvent
 from core.alerts import MarginAlert, Severity
@@ -53,8 +54,11 @@ def alert(test_id: str) -> MarginAlert:
     return sample_alert(severity=Severity.HIGH, test_id=test_id, at=T0, policy=Policy(), by="ops")
 
 
-def receipt(channel: str, event_id: str, test_id: str = "T-1") -> DeliveryReceipt:
-    return DeliveryReceipt(event_id, test_id, channel, "delivered", None, 1, T0, T0, "n1")
+def receipt(
+    channel: str, event_id: str, test_id: str = "T-1", seconds: float = 0
+) -> DeliveryReceipt:
+    when = at(seconds)
+    return DeliveryReceipt(event_id, test_id, channel, "delivered", None, 1, when, when, "n1")
 
 
 def escrow(number: int, seconds: float) -> SettlementEvent:
@@ -104,28 +108,48 @@ def test_of_an_alert_32_channels_stay_the_same_ones_in_every_order(backwards: bo
     assert sum(held.outcomes.values()) == held.receipts == 200
 
 
-def test_of_early_receipts_5000_alerts_stay() -> None:
-    store = AlertStore(Versions())
-    for number in range(alert_bounds.KEPT + 10):
-        store.apply_receipt(receipt("email", f"e{number}"))
-    assert len(store._early) == alert_bounds.KEPT
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_early_receipts_those_of_the_5000_alerts_heard_of_last_stay(backwards: bool) -> None:
+    store, last = AlertStore(Versions()), alert_bounds.KEPT + 10
+    for number in reversed(range(last)) if backwards else range(last):
+        for channel in ("email", "sms"):
+            store.apply_receipt(receipt(channel, f"e{number}", seconds=number))
+    assert store._early.keys() == {f"e{number}" for number in range(10, last)}
 
 
-def test_of_alerts_5000_stay_and_of_accounts_told_200000(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_spoke_again_is_not_the_oldest_and_old_entries_go() -> None:
+    last = {f"n{number}": number for number in range(10)}
+    oldest = Oldest(last.get)
+    for again in range(SLACK):
+        for number in range(10):
+            last[f"n{number}"] = 10 * again + (number + again) % 10
+            oldest.spoke(f"n{number}", last[f"n{number}"])
+    assert len(oldest) <= SLACK + 20
+    first = min(last, key=lambda name: last[name])
+    assert oldest.pop() == first
+    del last[first]
+    assert oldest.pop() == min(last, key=lambda name: last[name])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_alerts_5000_stay_and_of_accounts_told_200000(
+    monkeypatch: pytest.MonkeyPatch, backwards: bool
+) -> None:
     monkeypatch.setattr(alert_bounds, "KEPT", 50)
     monkeypatch.setattr(alert_bounds, "TOLD", 80)
     store = AlertStore(Versions())
-    for number in range(200):
+    for number in reversed(range(200)) if backwards else range(200):
         one = alert(f"T-{number}")
         object.__setattr__(one, "test", False)
         object.__setattr__(one, "user_id", f"u{number}")
         object.__setattr__(one, "timestamp", at(number))
+        object.__setattr__(one, "market_time", at(number))
         store.apply(one, received(number))
     held = store.snapshot()
     assert [r.alert.user_id for r in held.records] == [f"u{n}" for n in range(199, 149, -1)]
     assert held.told.keys() == {f"u{n}" for n in range(120, 200)}
     assert len(store._told_events) == 80
-    assert len(store._oldest) == 50
+    assert len(store._oldest_record) == 50
 
 
 def test_of_escrows_the_newest_2000_stay_and_of_events() -> None:
@@ -210,7 +234,7 @@ def test_rates_count_all_that_came_in_the_last_minute_however_many() -> None:
 def test_old_moves_of_escrows_are_not_kept() -> None:
     store = EscrowStore(Versions())
     store.apply_all((escrow(n, n), received(n)) for n in range(20 * escrow_bounds.KEPT))
-    assert len(store._moves) <= 4 * escrow_bounds.KEPT + 1
+    assert len(store._oldest) <= 2 * escrow_bounds.KEPT + SLACK
     for again in range(10):
         for n in range(5):
             store.apply(escrow(n, 10**6 + 10 * again + n), received(n))
