@@ -96,7 +96,8 @@ def test_twenty_kills_lose_nothing_and_double_nothing_but_in_the_controls(
     waiting.close()
     tell(
         f"R1 {mode}: {KILLS} kills during {EVENTS:,} events + {REPEATED} repeated:"
-        f" lost {outcome.lost}, double-counted {outcome.doubled}"
+        f" lost {outcome.lost}, double-counted {outcome.doubled} on disk,"
+        f" {outcome.counted_twice} by the last process, {outcome.applied_twice} in its book"
     )
     if mode == "right":
         assert outcome == Outcome(0, 0)
