@@ -7,7 +7,7 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env bench-env run test check soak lock lock-check clean browser
+.PHONY: help env bench-env run test check soak soak-long lock lock-check clean browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ test: $(VENV)/.dev browser ## all tests but the slow ones
 
 soak: $(VENV)/.dev browser ## what takes longer: drills, replays, soaks
 	$(BIN)/python -m pytest -m slow -o addopts="-q --strict-markers --strict-config" -s $(ARGS)
+
+soak-long: $(VENV)/.dev ## half an hour at 1,000 messages a second: memory and log stay flat
+	FUSION_SOAK_S=1800 $(BIN)/python -m pytest -m slow -o addopts="-q --strict-markers --strict-config" -s tests/drills/test_soak.py $(ARGS)
 
 check: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the lock
 	$(BIN)/ruff format --check .
