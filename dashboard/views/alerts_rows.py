@@ -78,7 +78,7 @@ def _incident(record: AlertRecord, now: datetime) -> Row:
             moment(begun, alert.market_time or now),
             f"×{max(1, alert.sequence)}",
             _delivered(record),
-            cells.age(record.received.received_at),
+            cells.age(record.received.publish_time),  # not when we heard of it: we may be new
         ]
     )
 

@@ -76,6 +76,18 @@ def test_a_missing_receipt_names_its_channel() -> None:
     assert table(board)[0][5] == f"no receipt from {missing}"
 
 
+def test_the_silence_is_the_accounts_and_not_ours() -> None:
+    """A control room whose journal was lost hears of an old alert only now."""
+    runtime = sample_runtime()
+    alerts = runtime.picture().alerts
+    record = alerts.told["wren-02"]
+    told_at = NOW - timedelta(hours=1)
+    came = replace(record.received, publish_time=told_at, received_at=NOW)
+    runtime.change(alerts=replace(alerts, told={"wren-02": replace(record, received=came)}))
+    row = alerts_rows.incidents(runtime.picture()).data()["rows"][0]
+    assert row["cells"][-1]["at"] == told_at.timestamp() * 1000
+
+
 def test_a_round_trip_is_shown_hop_by_hop_with_its_milliseconds() -> None:
     picture = sample_runtime().picture()
     board = alerts_rows.run_board(picture.runs[0], picture, "Last test run", "none").data()
