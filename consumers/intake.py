@@ -13,11 +13,10 @@ import structlog
 from consumers.clock import Clock
 from consumers.filling import Stores
 from consumers.journal import Entry, Journal, Kept, row
-from consumers.quarantine import entry_of
+from consumers.quarantine import Quarantine
 from consumers.stores.values import Message, Received
 from consumers.stream import Incoming, ack_all
 from consumers.topology import ALERTS, PRICES, RECEIPTS, SETTLEMENTS
-from consumers.trace import WORKED_ON
 from consumers.wire import (
     DeliveryReceipt,
     PriceTick,
@@ -36,7 +35,6 @@ from core.alerts import MarginAlert
 REMEMBERED = {PRICES: 40_000, SETTLEMENTS: None, ALERTS: 200_000, RECEIPTS: 60_000}
 CHARTED = timedelta(hours=25)
 EVERY = timedelta(minutes=1)
-TELL_S = 1.0
 AT_ONCE = 500  # messages in one commit, and in one turn of a store: about 10 ms of work
 log = structlog.get_logger(__name__)
 
@@ -69,8 +67,7 @@ class Intake:
         self._journal = journal
         self._stores = stores
         self._clock = clock
-        self._told = -TELL_S  # both are the journal's writer's, whose thread calls back
-        self._untold = 0
+        self._quarantine = Quarantine(journal, clock)
 
     def handle(self, incoming: Incoming) -> None:
         """Take one message; it is acknowledged only once it is durable."""
@@ -98,24 +95,10 @@ class Intake:
             self._journal.append_all(rows, partial(self._committed, read))
 
     def _refuse(self, incoming: Incoming, message: Message) -> None:
-        reason = message.refused or ""
-
-        def refused(_new: bool) -> None:
-            WORKED_ON.set(incoming)
-            incoming.ack()
+        def kept() -> None:
             self._stores.ring.add(message, acked_at=self._clock.now())
-            self._tell_refused(reason)
-            WORKED_ON.set(None)
 
-        self._journal.quarantine(entry_of(incoming, ""), reason, refused)
-
-    def _tell_refused(self, reason: str) -> None:
-        """In the log, a line a second at most: a flood of poison must not become one of lines."""
-        self._untold += 1
-        moment = self._clock.monotonic()
-        if moment - self._told >= TELL_S:
-            log.warning("message_quarantined", reason=reason, since_last_line=self._untold)
-            self._told, self._untold = moment, 0
+        self._quarantine.keep(incoming, message.refused or "", kept)
 
     def _committed(self, read: _Batch, kept: Sequence[Kept]) -> None:
         """Acknowledge and show what is on disk; what could not be written is given back."""

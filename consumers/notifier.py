@@ -23,10 +23,11 @@ from consumers.feed import Feed, Incoming, each
 from consumers.journal import Journal
 from consumers.outbox import Letter, Outbox
 from consumers.pubsub import Publisher, PubSub
-from consumers.quarantine import quarantine
+from consumers.quarantine import Quarantine
 from consumers.settings import Settings
 from consumers.sink import Delivery
 from consumers.topology import ALERTS, RECEIPTS
+from consumers.trace import trace_id, working_on
 from consumers.wire import DeliveryReceipt, Refused, decode_alert, encode_receipt, key_of
 from consumers.worker import WorkerState, WorkerStatus, trouble
 
@@ -55,6 +56,7 @@ class Notifier:
     ) -> None:
         self._journal = journal
         self._clock = clock
+        self._quarantine = Quarantine(journal, clock)
         self._fresh_broker = fresh_broker
         self._sinks = Sinks(
             settings=settings,
@@ -120,7 +122,7 @@ class Notifier:
         alert = decode_alert(incoming.data, incoming.attributes, self._clock.now())
         if isinstance(alert, Refused):
             self._count(["quarantined"])
-            quarantine(self._journal, incoming, alert.reason)
+            self._quarantine.keep(incoming, alert.reason)
         elif self._stop.is_set():
             incoming.nack()
         else:
@@ -151,7 +153,11 @@ class Notifier:
             pass
         except Exception as error:
             log.exception("delivery_failed", alerts=len(batch))
-            failed = [due for due in batch if not self._alone(due, error, first=len(batch) > 1)]
+            failed = []
+            for due in batch:
+                with working_on(due.messages[0]):
+                    if not self._alone(due, error, first=len(batch) > 1):
+                        failed.append(due)
             if failed:
                 self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
         _give_back(failed)
@@ -254,8 +260,9 @@ class Notifier:
         if len(batch) > MANY:
             log.info("alerts_delivered", alerts=told_of)
             return
-        for one in told_of:
-            log.info("alert_delivered" if one["outcomes"] else "alert_repeated", **one)
+        for due, one in zip(batch, told_of, strict=True):
+            with working_on(due.messages[0]):
+                log.info("alert_delivered" if one["outcomes"] else "alert_repeated", **one)
 
     def _enter(self, state: WorkerState, error: str | None = None) -> None:
         with self._lock:
@@ -272,6 +279,7 @@ def _told(due: Due, outcomes: list[str]) -> dict[str, Any]:
         "severity": str(alert.severity),
         "test": alert.test,
         "outcomes": outcomes,
+        "trace_id": trace_id(due.messages[0]),
     }
 
 

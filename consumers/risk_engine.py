@@ -26,7 +26,7 @@ from consumers.journal import Journal
 from consumers.lanes import Lanes
 from consumers.outbox import Outbox
 from consumers.pubsub import Publisher, PubSub
-from consumers.quarantine import quarantine
+from consumers.quarantine import Quarantine
 from consumers.rounds import EscrowMessage, PriceMessage
 from consumers.settings import Settings
 from consumers.settled import known
@@ -58,6 +58,7 @@ class RiskEngine:
         self._settings = settings
         self._journal = journal
         self._clock = clock
+        self._quarantine = Quarantine(journal, clock)
         self._book, self._as_of = book, as_of
         self._fresh_broker = fresh_broker
         self._outbox = Outbox(topic=ALERTS, journal=journal, publisher=publisher, clock=clock)
@@ -137,7 +138,7 @@ class RiskEngine:
         tick = decode_price(incoming.data, incoming.attributes, self._clock.now())
         if isinstance(tick, Refused):
             self._count(quarantined=1)
-            quarantine(self._journal, incoming, tick.reason)
+            self._quarantine.keep(incoming, tick.reason)
         elif self._stop.is_set():
             incoming.nack()
         else:
@@ -147,7 +148,7 @@ class RiskEngine:
         event = decode_settlement(incoming.data, incoming.attributes, self._clock.now())
         if isinstance(event, Refused):
             self._count(quarantined=1)
-            quarantine(self._journal, incoming, event.reason)
+            self._quarantine.keep(incoming, event.reason)
         elif self._stop.is_set():
             incoming.nack()
         else:

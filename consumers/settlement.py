@@ -7,7 +7,7 @@ from consumers.clock import Clock
 from consumers.feed import Feed, Incoming, each
 from consumers.journal import Journal
 from consumers.pubsub import PubSub
-from consumers.quarantine import entry_of, quarantine
+from consumers.quarantine import Quarantine, entry_of
 from consumers.topology import SETTLEMENT_EVENTS, SETTLEMENTS
 from consumers.wire import Refused, SettlementEvent, decode_settlement, key_of
 from consumers.worker import WorkerState, WorkerStatus, trouble
@@ -21,6 +21,7 @@ class SettlementConsumer:
     def __init__(self, *, pubsub: PubSub, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
+        self._quarantine = Quarantine(journal, clock)
         self._feed = Feed(
             pubsub=pubsub,
             name=NAME,
@@ -61,7 +62,7 @@ class SettlementConsumer:
         event = decode_settlement(incoming.data, incoming.attributes, self._clock.now())
         if isinstance(event, Refused):
             self._count("quarantined")
-            quarantine(self._journal, incoming, event.reason)
+            self._quarantine.keep(incoming, event.reason)
             return
         entry = entry_of(incoming, key_of(event))
         self._journal.append(entry, lambda new: self._committed(incoming, event, new=new))

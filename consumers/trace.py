@@ -6,7 +6,8 @@ the message's id, so that every process that reads the message, however often, n
 
 import hashlib
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -31,6 +32,16 @@ class Traced(Protocol):
 
 
 WORKED_ON: ContextVar[Traced | None] = ContextVar("worked_on", default=None)
+
+
+@contextmanager
+def working_on(message: Traced) -> Iterator[None]:
+    """Lines of the log name this message within."""
+    before = WORKED_ON.set(message)
+    try:
+        yield
+    finally:
+        WORKED_ON.reset(before)
 
 
 def trace_id(message: Traced) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from consumers.delivery import CHANNELS, LAST_ATTEMPT, Due, Sinks
 from consumers.feed import Incoming
@@ -13,6 +14,7 @@ from consumers.notifier import Notifier
 from consumers.sink import Delivery
 from consumers.subscription import SubscriptionSpec
 from consumers.topology import ALERTS, RECEIPTS
+from consumers.trace import add_trace
 from consumers.wire import DeliveryReceipt, Encoded, decode_receipt, encode_alert
 from core import alerts
 from core.alerts import MarginAlert, Severity
@@ -132,6 +134,21 @@ def test_what_cannot_be_read_is_quarantined_and_blocks_nothing(room: Room) -> No
     room.send(Severity.LOW, "t1")
     eventually(lambda: len(room.receipts) == 1)
     eventually(lambda: notifier.status().counters.get("quarantined") == 1)
+
+
+def test_its_lines_in_the_log_name_the_message_they_are_about(room: Room) -> None:
+    with capture_logs(processors=[add_trace]) as lines:
+        room.notifier()
+        poison = room.publisher.publish(ALERTS, Encoded(b"\xff", {})).result(5)
+        sent = room.send(Severity.LOW, "t1")
+        both = {"message_quarantined", "alert_delivered"}
+        eventually(lambda: both <= {line["event"] for line in lines})
+    said_of = {line["event"]: line for line in lines}
+    refused, told = said_of["message_quarantined"], said_of["alert_delivered"]
+    assert (refused["message_id"], refused["topic"]) == (poison, ALERTS)
+    assert (told["event_id"], told["topic"]) == (sent.event_id, ALERTS)
+    assert told["message_id"] != poison
+    assert len({refused["trace_id"], told["trace_id"]}) == 2
 
 
 def test_one_alert_that_cannot_be_delivered_keeps_back_no_other(
