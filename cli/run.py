@@ -96,13 +96,18 @@ def _run(settings: "Settings", lock: "RunLock", *, headless: bool) -> int:
 def _headless(settings: "Settings") -> int:
     from consumers.clock import SystemClock
     from consumers.errors import ConsumersError
+    from consumers.settings import SettingsError
+    from consumers.spans import export_spans
     from embedded.broker.errors import BrokerError
     from embedded.headless import Headless
     from embedded.signals import stop_on_signals
     from embedded.stack import StartError
 
     try:
+        export_spans(settings, "control-room")
         summary = Headless(settings, SystemClock()).run(stop_on_signals())
+    except SettingsError as error:
+        refuse("\n".join(error.faults), BAD_INPUT)
     except (ConsumersError, BrokerError, StartError) as error:
         refuse(str(error), FAILED)
     typer.echo(summary.line())

@@ -4,9 +4,13 @@ The client makes the spans itself, from a publish to the acknowledgement in anot
 of this is imported while it is off; the exporter comes with the extra `otel`.
 """
 
+import threading
+
 from consumers.settings import Settings, SettingsError
 
 MISSING = "FUSION_OTEL=true: the exporter is not installed; pip install 'fusion-control-room[otel]'"
+
+FLUSH_S = 1.0
 
 
 def export_spans(settings: Settings, service: str) -> None:
@@ -29,3 +33,18 @@ def export_spans(settings: Settings, service: str) -> None:
     exporter = OTLPSpanExporter(endpoint=f"{settings.otel_endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
+
+
+def flush_spans(settings: Settings) -> None:
+    """Send what has not been sent, within a second: a process that a signal ends has no later."""
+    if not settings.otel:
+        return
+    from opentelemetry import trace
+
+    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
+    if flush is None:  # nobody exports
+        return
+    # an endpoint that does not answer is tried for longer than a stop may take
+    sending = threading.Thread(target=flush, name="spans", daemon=True)
+    sending.start()
+    sending.join(FLUSH_S)

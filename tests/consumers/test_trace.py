@@ -14,14 +14,17 @@ import orjson
 import pytest
 import structlog
 
+from consumers.book_source import write_book
 from consumers.clock import SystemClock
 from consumers.feed import Incoming
 from consumers.journal import Journal
 from consumers.logs import configure
+from consumers.pubsub import PubSub
 from consumers.settings import load
 from consumers.spans import export_spans
-from consumers.topology import PRICES
+from consumers.topology import PRICES, provision
 from consumers.trace import TRACEPARENT, WORKED_ON, trace_id
+from core.portfolio import Portfolio
 from embedded.broker import BrokerProcess
 from tests.consumers.house import house
 from tests.support import ROOT, eventually
@@ -97,12 +100,13 @@ def test_while_it_is_off_nothing_of_it_is_imported() -> None:
 
 
 class Collector(BaseHTTPRequestHandler):
-    """An OTLP endpoint that remembers where it was spoken to."""
+    """An OTLP endpoint that remembers where it was spoken to, and what was said."""
 
     seen: list[str]
+    said: list[bytes]
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
+        self.said.append(self.rfile.read(int(self.headers["content-length"])))
         self.seen.append(self.path)
         self.send_response(200)
         self.end_headers()
@@ -111,24 +115,73 @@ class Collector(BaseHTTPRequestHandler):
         del format, args
 
 
-def test_spans_go_to_the_endpoint_of_the_settings() -> None:
-    Collector.seen = []
+@pytest.fixture
+def traced() -> Iterator[dict[str, str]]:
+    """An environment in which spans are on and go to the collector."""
+    Collector.seen, Collector.said = [], []
     server = HTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=server.serve_forever, name="collector", daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    yield {"FUSION_OTEL": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "NO_PROXY": "127.0.0.1"}
+    server.shutdown()
+    server.server_close()
+
+
+def test_spans_go_to_the_endpoint_of_the_settings(traced: dict[str, str]) -> None:
     code = (
         "from consumers.settings import load; from consumers.spans import export_spans;"
         "export_spans(load(), 'x'); from opentelemetry import trace;"
         "trace.get_tracer('x').start_span('s').end()"
     )
-    endpoint = f"http://127.0.0.1:{server.server_port}"
-    env = {"FUSION_OTEL": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "NO_PROXY": "127.0.0.1"}
     ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=traced,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    server.shutdown()
-    server.server_close()
     assert Collector.seen == ["/v1/traces"]
+
+
+def test_a_control_rooms_spans_are_sent_before_a_signal_ends_it(
+    traced: dict[str, str], broker: BrokerProcess, project: str, tmp_path: Path
+) -> None:
+    write_book(tmp_path / "book.csv", [Portfolio.of("u", {"ETH": "1"}, {"USDC": "1"})])
+    env = traced | {
+        "PUBSUB_EMULATOR_HOST": broker.address,
+        "GCP_PROJECT": project,
+        "FUSION_DATA_DIR": str(tmp_path),
+        "FUSION_REPLICA": "a1",
+    }
+    command = [sys.executable, "-m", "tests.consumers.traced_process"]
+    ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    said = b"".join(Collector.said)
+    for span in (f"{PRICES} create", "control-room-prices-a1 subscribe"):
+        assert span.encode() in said
+
+
+def test_a_workers_spans_are_sent(
+    traced: dict[str, str], broker: BrokerProcess, project: str, tmp_path: Path
+) -> None:
+    env = traced | {
+        "PUBSUB_EMULATOR_HOST": broker.address,
+        "GCP_PROJECT": project,
+        "FUSION_DATA_DIR": str(tmp_path),
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+    }
+    pubsub = PubSub(project, broker.address)
+    provision(pubsub)
+    pubsub.close()
+    write_book(tmp_path / "book.csv", [Portfolio.of("u", {"ETH": "1"}, {"USDC": "1"})])
+    command = [sys.executable, "-m", "cli.main", "worker", "oracle"]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE) as worker:
+        try:
+            eventually(lambda: f"{PRICES} create".encode() in b"".join(Collector.said), 30)
+        finally:
+            worker.terminate()
 
 
 def test_without_the_extra_the_setting_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
