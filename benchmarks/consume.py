@@ -68,6 +68,12 @@ def bare(name: str, address: str, project: str, count: int, topics: list[str]) -
     return found
 
 
+def settled(name: str, address: str, project: str, count: int, topics: list[str]) -> dict[str, Any]:
+    """The same in an interpreter set as a control room sets its own."""
+    settle()
+    return bare(name, address, project, count, topics)
+
+
 class Waits(PriceStore):
     """Remembers how long after its publishing each price could be seen: seconds, in order."""
 
@@ -199,7 +205,7 @@ def _through(
     }
 
 
-KINDS = {"bare": bare, "ours": ours, "timed": timed, "leased": leased}
+KINDS = {"bare": bare, "settled": settled, "ours": ours, "timed": timed, "leased": leased}
 
 
 def main() -> None:

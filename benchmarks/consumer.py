@@ -51,7 +51,8 @@ def consumer(
 def _beside(
     client: BrokerClient, name: str, topics: Sequence[str], count: int, trials: int
 ) -> Iterator[Result]:
-    kinds = [kind for trial in range(trials) for kind in ("bare", "ours")[:: 1 - trial % 2 * 2]]
+    order = ("bare", "settled", "ours")
+    kinds = [kind for trial in range(trials) for kind in order[:: 1 - trial % 2 * 2]]
     found = in_turn(client, topics, count, kinds)
     rates = {kind: [one["messages"] / one["seconds"] for one in found[kind]] for kind in found}
     lost = sum(count * len(topics) - one["messages"] for one in found["ours"])
@@ -62,6 +63,14 @@ def _beside(
         PEER,
         median(rates["bare"]),
         GOAL,
+    )
+    yield rate(
+        f"{name}: the same",
+        median(rates["ours"]),
+        "messages/s",
+        f"{PEER}, collector and switches as ours",
+        median(rates["settled"]),
+        None,
     )
     yield shown(f"{name}: lost", float(lost), "messages")
     for kind in found:
