@@ -12,6 +12,7 @@ import pytest
 
 from embedded.lock import RunLock
 from tests.cli.fusion import FUSION, fusion
+from tests.collector import Collector
 from tests.support import eventually, shared
 
 HEADER = "timestamp,asset_symbol,price_usd,source"
@@ -136,6 +137,16 @@ def test_each_wrong_setting_is_a_line_and_status_2(tmp_path: Path) -> None:
     }
     assert len(ran.stderr.splitlines()) == 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_spans_of_both_processes_of_a_run_without_a_dashboard_are_exported(tmp_path: Path) -> None:
+    with Collector() as collector:
+        _summary(
+            tmp_path, _market(tmp_path), 360_000, FUSION_ACCOUNTS="20", **collector.environment
+        )
+    names = {(service, name.split()[-1]) for service, name in collector.spans}
+    assert {("fusion-platform", "create"), ("fusion-platform", "subscribe")} <= names
+    assert ("control-room", "subscribe") in names
 
 
 def test_a_simulated_market_without_a_dashboard_ends_with_ctrl_c_and_its_summary(

@@ -4,10 +4,8 @@ import io
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import orjson
@@ -26,6 +24,7 @@ from consumers.topology import PRICES, provision
 from consumers.trace import TRACEPARENT, WORKED_ON, trace_id
 from core.portfolio import Portfolio
 from embedded.broker import BrokerProcess
+from tests.collector import Collector
 from tests.consumers.house import house
 from tests.support import ROOT, eventually
 
@@ -99,35 +98,13 @@ def test_while_it_is_off_nothing_of_it_is_imported() -> None:
     assert ran.stdout.strip() == "False"
 
 
-class Collector(BaseHTTPRequestHandler):
-    """An OTLP endpoint that remembers where it was spoken to, and what was said."""
-
-    seen: list[str]
-    said: list[bytes]
-
-    def do_POST(self) -> None:
-        self.said.append(self.rfile.read(int(self.headers["content-length"])))
-        self.seen.append(self.path)
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        del format, args
-
-
 @pytest.fixture
-def traced() -> Iterator[dict[str, str]]:
-    """An environment in which spans are on and go to the collector."""
-    Collector.seen, Collector.said = [], []
-    server = HTTPServer(("127.0.0.1", 0), Collector)
-    threading.Thread(target=server.serve_forever, name="collector", daemon=True).start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
-    yield {"FUSION_OTEL": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "NO_PROXY": "127.0.0.1"}
-    server.shutdown()
-    server.server_close()
+def collector() -> Iterator[Collector]:
+    with Collector() as made:
+        yield made
 
 
-def test_spans_go_to_the_endpoint_of_the_settings(traced: dict[str, str]) -> None:
+def test_spans_go_to_the_endpoint_of_the_settings(collector: Collector) -> None:
     code = (
         "from consumers.settings import load; from consumers.spans import export_spans;"
         "export_spans(load(), 'x'); from opentelemetry import trace;"
@@ -136,20 +113,20 @@ def test_spans_go_to_the_endpoint_of_the_settings(traced: dict[str, str]) -> Non
     ran = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env=traced,
+        env=collector.environment,
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    assert Collector.seen == ["/v1/traces"]
+    assert collector.spans == [("x", "s")]
 
 
 def test_a_control_rooms_spans_are_sent_before_a_signal_ends_it(
-    traced: dict[str, str], broker: BrokerProcess, project: str, tmp_path: Path
+    collector: Collector, broker: BrokerProcess, project: str, tmp_path: Path
 ) -> None:
     write_book(tmp_path / "book.csv", [Portfolio.of("u", {"ETH": "1"}, {"USDC": "1"})])
-    env = traced | {
+    env = collector.environment | {
         "PUBSUB_EMULATOR_HOST": broker.address,
         "GCP_PROJECT": project,
         "FUSION_DATA_DIR": str(tmp_path),
@@ -158,15 +135,17 @@ def test_a_control_rooms_spans_are_sent_before_a_signal_ends_it(
     command = [sys.executable, "-m", "tests.consumers.traced_process"]
     ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr[-2000:]
-    said = b"".join(Collector.said)
-    for span in (f"{PRICES} create", "control-room-prices-a1 subscribe"):
-        assert span.encode() in said
+    sent = {
+        ("control-room", f"{PRICES} create"),
+        ("control-room", "control-room-prices-a1 subscribe"),
+    }
+    assert sent <= set(collector.spans)
 
 
 def test_a_workers_spans_are_sent(
-    traced: dict[str, str], broker: BrokerProcess, project: str, tmp_path: Path
+    collector: Collector, broker: BrokerProcess, project: str, tmp_path: Path
 ) -> None:
-    env = traced | {
+    env = collector.environment | {
         "PUBSUB_EMULATOR_HOST": broker.address,
         "GCP_PROJECT": project,
         "FUSION_DATA_DIR": str(tmp_path),
@@ -179,7 +158,7 @@ def test_a_workers_spans_are_sent(
     command = [sys.executable, "-m", "cli.main", "worker", "oracle"]
     with subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE) as worker:
         try:
-            eventually(lambda: f"{PRICES} create".encode() in b"".join(Collector.said), 30)
+            eventually(lambda: ("fusion-oracle", f"{PRICES} create") in collector.spans, 30)
         finally:
             worker.terminate()
 

@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 
 from consumers import door
+from consumers.book_source import write_book
+from core.portfolio import Portfolio
 from dashboard import hosting
 from dashboard.live.hub import Hub
+from embedded.broker import BrokerProcess
+from tests.collector import Collector
 from tests.dashboard.browser import get, served
+from tests.sessions.served_room import platform, ready
 from tests.support import ROOT, eventually
 from tests.support_runtime import sample_runtime
 
@@ -52,6 +57,24 @@ def test_server_with_an_open_stream_stops_within_eight_seconds(tmp_path: Path) -
         assert time.monotonic() - began < 8
         stream.close()
     assert b"Traceback" not in (tmp_path / "log").read_bytes()
+
+
+def test_spans_of_the_last_moment_are_exported_at_the_end(
+    broker: BrokerProcess, project: str, tmp_path: Path
+) -> None:
+    """SIGTERM ends the server without Python's own handlers of an exit."""
+    room = {
+        "PUBSUB_EMULATOR_HOST": broker.address,
+        "GCP_PROJECT": project,
+        "FUSION_DATA_DIR": str(tmp_path),
+    }
+    write_book(tmp_path / "book.csv", [Portfolio.of("ann", {"ETH": "10"}, {"USDC": "20000"})])
+    with Collector() as collector, platform(project, broker.address):
+        log, server = tmp_path / "log", ROOT / "dashboard" / "server.py"
+        with served(log, server, **room, **collector.environment) as running:
+            eventually(lambda: ready(running), 30)
+            assert collector.spans == []
+    assert ("control-room", "subscribe") in {(of, name.split()[-1]) for of, name in collector.spans}
 
 
 def test_foreign_host_and_headers_on_streamlits_own_pages(tmp_path: Path) -> None:
