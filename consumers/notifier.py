@@ -152,7 +152,8 @@ class Notifier:
         except JournalStoppedError:
             pass
         except Exception as error:
-            log.exception("delivery_failed", alerts=len(batch))
+            with working_on(batch[0].messages[0]):
+                log.exception("delivery_failed", alerts=len(batch))
             failed = []
             for due in batch:
                 with working_on(due.messages[0]):

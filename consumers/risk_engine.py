@@ -32,6 +32,7 @@ from consumers.settings import Settings
 from consumers.settled import known
 from consumers.stores import PositionStore, Versions
 from consumers.topology import ALERTS, PRICES, RISK_EVENTS, SETTLEMENTS
+from consumers.trace import WORKED_ON
 from consumers.wire import Refused, decode_price, decode_settlement, key_of
 from consumers.worker import WorkerState, WorkerStatus, trouble
 from core.book import Book
@@ -187,15 +188,16 @@ class RiskEngine:
         desk = self._desk
         assert desk is not None
         while not self._stop.is_set():
+            WORKED_ON.set(None)
             try:
                 self._receive(desk)
                 self._turn(desk)
             except JournalStoppedError:
                 break
             except Exception as error:
+                _give_back(desk.waiting())
                 log.exception("risk_engine_failed")
                 self._enter(WorkerState.FAILED, f"{type(error).__name__}: {error}")
-                _give_back(desk.waiting())
                 again = self._recalled()
                 if again is None:
                     break
@@ -290,5 +292,8 @@ class RiskEngine:
 
 
 def _give_back(messages: Iterable[PriceMessage | EscrowMessage]) -> None:
+    """What this thread says of its failure names the first message that goes back."""
     for message in messages:
+        if WORKED_ON.get() is None:
+            WORKED_ON.set(message.incoming)
         message.incoming.nack()

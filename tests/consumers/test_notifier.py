@@ -151,6 +151,30 @@ def test_its_lines_in_the_log_name_the_message_they_are_about(room: Room) -> Non
     assert len({refused["trace_id"], told["trace_id"]}) == 2
 
 
+def test_what_fails_is_named_by_its_first_message_and_then_each_by_its_own(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(self: Sinks, batch: Sequence[Due], known: Set[Delivery]) -> list[DeliveryReceipt]:
+        raise ValueError("of all")
+
+    notifier, mail = room.notifier(), Arrivals()
+    monkeypatch.setattr(Sinks, "deliver", spoilt)
+    policy = room.settings.policy
+    batch = [
+        Due(
+            alerts.test_alert(
+                severity=Severity.LOW, test_id=name, at=CLOCK.now(), policy=policy, by="us"
+            ),
+            [mail.incoming(ALERTS, Encoded(b"", {}))],
+        )
+        for name in ("t1", "t2")
+    ]
+    with capture_logs(processors=[add_trace]) as lines:
+        notifier._deliver(batch)
+    failed = [line for line in lines if line["event"] == "delivery_failed"]
+    assert [line["message_id"] for line in failed] == ["m1", "m1", "m2"]
+
+
 def test_one_alert_that_cannot_be_delivered_keeps_back_no_other(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:

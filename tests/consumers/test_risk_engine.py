@@ -3,17 +3,21 @@
 One account owes 50 USDC against 1 ETH: at 100 it is HEALTHY, at 74 WARNING, at 55 LIQUIDATION.
 """
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from consumers.desk import Turn
 from consumers.feed import Incoming
 from consumers.risk_engine import RiskEngine
 from consumers.stores import positions
 from consumers.subscription import SubscriptionSpec
 from consumers.topology import ALERTS, NOTIFICATIONS, PRICES, SETTLEMENTS
+from consumers.trace import add_trace
 from consumers.wire import (
     Encoded,
     PriceTick,
@@ -56,16 +60,18 @@ class Room(WorkerRoom):
             )
         )
 
-    def prices(self, eth: str, *, live: bool = False) -> None:
-        """One complete round, in a replay an hour of the market after the one before."""
+    def prices(self, eth: str, *, live: bool = False) -> list[str]:
+        """One complete round, in a replay an hour of the market after the one before; their ids."""
         self._number += 1
         metadata = {"round": str(self._number), "round_size": "2", "cadence_s": "3600"}
         if not live:
             metadata["replayed_from"] = hour(self._number).isoformat()
+        names = list[str]()
         for asset, price in (("ETH", eth), ("USDC", "1")):
             now = CLOCK.now()
             tick = PriceTick(asset, Decimal(price), "test", now, False, metadata, ())
-            self.publisher.publish(PRICES, encode_price(tick)).result(5)
+            names.append(self.publisher.publish(PRICES, encode_price(tick)).result(5))
+        return names
 
     def settle(self, event: str, amount: str, log_index: int) -> None:
         """An escrow of `long-01`, seen now."""
@@ -200,6 +206,22 @@ def test_what_cannot_be_read_is_quarantined_and_blocks_nothing(room: Room) -> No
     room.prices("74")
     eventually(lambda: len(room.told) == 1)
     eventually(lambda: _counter(engine, "quarantined")() == 2)
+
+
+def test_the_line_of_a_failure_names_the_first_message_that_goes_back(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: Turn, connection: sqlite3.Connection) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Turn, "write", failing)
+    with capture_logs(processors=[add_trace]) as lines:
+        room.engine()
+        first, _ = room.prices("100")
+        eventually(lambda: "risk_engine_failed" in [line["event"] for line in lines])
+    line = next(line for line in lines if line["event"] == "risk_engine_failed")
+    assert (line["topic"], line["message_id"]) == (PRICES, first)
+    assert len(line["trace_id"]) == 32
 
 
 def test_it_stops_within_seconds_and_leaves_no_thread(room: Room) -> None:
