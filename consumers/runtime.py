@@ -21,7 +21,7 @@ from consumers.pubsub import Publisher, PubSub
 from consumers.remembering import room_rules
 from consumers.scorer import Scorer
 from consumers.settings import Settings
-from consumers.spans import flush_spans
+from consumers.spans import end_spans
 from consumers.state import state_of
 from consumers.stores import (
     AlertStore,
@@ -191,7 +191,7 @@ class Runtime:
         self.journal.stop()
         self.source.close()
         self.pubsub.close()
-        flush_spans(self.settings)
+        end_spans(self.settings)
         log.info("runtime_stopped")
 
     @property

@@ -10,7 +10,7 @@ from consumers.settings import Settings, SettingsError
 
 MISSING = "FUSION_OTEL=true: the exporter is not installed; pip install 'fusion-control-room[otel]'"
 
-FLUSH_S = 1.0
+END_S = 1.0
 
 
 def export_spans(settings: Settings, service: str) -> None:
@@ -35,16 +35,19 @@ def export_spans(settings: Settings, service: str) -> None:
     trace.set_tracer_provider(provider)
 
 
-def flush_spans(settings: Settings) -> None:
-    """Send what has not been sent, within a second: a process that a signal ends has no later."""
+def end_spans(settings: Settings) -> None:
+    """Send what has not been sent, within a second, and no more: for the end of the process.
+
+    One that a signal ends has no later, and from one that ends by itself the exporter would take
+    half a minute while the endpoint does not answer.
+    """
     if not settings.otel:
         return
     from opentelemetry import trace
 
-    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
-    if flush is None:  # nobody exports
+    shutdown = getattr(trace.get_tracer_provider(), "shutdown", None)
+    if shutdown is None:  # nobody exports
         return
-    # an endpoint that does not answer is tried for longer than a stop may take
-    sending = threading.Thread(target=flush, name="spans", daemon=True)
-    sending.start()
-    sending.join(FLUSH_S)
+    ending = threading.Thread(target=shutdown, name="spans", daemon=True)
+    ending.start()
+    ending.join(END_S)

@@ -22,6 +22,7 @@ from consumers.settings import Settings
 from consumers.settled import ASSET
 from consumers.settlement import NAME as SETTLEMENT
 from consumers.settlement import SettlementConsumer
+from consumers.spans import end_spans
 from consumers.stores import PositionStore, Versions
 from consumers.topology import provision
 from consumers.worker import Worker, WorkerStatus
@@ -114,6 +115,7 @@ class Platform:
         self._publisher.close(1.0)
         self._journal.stop(2.0)
         self._pubsub.close()
+        end_spans(self._settings)
         log.info("platform_stopped")
 
     def _stop_together(self, workers: Sequence[Worker], end: float) -> None:

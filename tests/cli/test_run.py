@@ -149,6 +149,22 @@ def test_spans_of_both_processes_of_a_run_without_a_dashboard_are_exported(tmp_p
     assert ("control-room", "subscribe") in names
 
 
+def test_an_endpoint_for_spans_that_never_answers_holds_up_no_end(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ran = fusion(
+            *("run", "--headless", "--replay", _market(tmp_path), "--speed", "360000"),
+            *("--data-dir", tmp_path / "var"),
+            cwd=tmp_path,
+            FUSION_ACCOUNTS="20",
+            FUSION_OTEL="true",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            NO_PROXY="127.0.0.1",
+        )
+    assert ran.returncode == 0, ran.stderr[-2_000:]
+    assert "platform_stopped" in ran.stderr
+    assert "platform_killed" not in ran.stderr
+
+
 def test_a_simulated_market_without_a_dashboard_ends_with_ctrl_c_and_its_summary(
     tmp_path: Path,
 ) -> None:
