@@ -120,7 +120,8 @@ def _span(path: Path, topic: str, newest: int | None) -> tuple[int, int]:
         if newest is None:
             return 0, last
         first = connection.execute(
-            "SELECT seq FROM events WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?",
-            (topic, newest - 1),
+            "SELECT seq FROM events WHERE topic = ? AND seq <= ?"  # more may have come meanwhile
+            " ORDER BY seq DESC LIMIT 1 OFFSET ?",
+            (topic, last, newest - 1),
         ).fetchone()
     return (0 if first is None else first[0]), last

@@ -1,14 +1,16 @@
 """What was told done is on disk, counts once, and one entry's trouble is nobody else's."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from consumers.clock import SystemClock
-from consumers.journal import Entry, Journal, Kept
+from consumers.journal import Entry, Journal, Kept, reading
+from consumers.journal.schema import open_reader
 from consumers.journal.values import row_of
 from consumers.topology import PRICES
 from tests.consumers.journal.entries import AT, entry, hold_writer, keys, write
@@ -59,6 +61,25 @@ def test_replay_ends_where_the_journal_ended_when_it_began(journal: Journal) -> 
     assert next(replayed).key == "1"
     write(journal, entry("3"))
     assert [each.key for each in replayed] == ["2"]
+
+
+def test_replay_gives_as_many_as_asked_for_while_more_come(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(journal, *(entry(str(n)) for n in range(10)))
+
+    @contextmanager
+    def interrupted(path: Path) -> Iterator[sqlite3.Connection]:
+        with open_reader(path) as connection:
+            connection.set_trace_callback(between)
+            yield connection
+
+    def between(statement: str) -> None:
+        if "OFFSET" in statement:
+            write(journal, entry("late"))
+
+    monkeypatch.setattr(reading, "open_reader", interrupted)
+    assert keys(journal, newest=3) == ["7", "8", "9"]
 
 
 def test_what_was_journalled_outlives_a_restart(journal: Journal, path: Path) -> None:
