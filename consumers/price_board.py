@@ -66,8 +66,10 @@ class PriceBoard:
         if len(self.prices) <= MAX_ASSETS:
             return ()
         others = self.prices.keys() - set(held)
+        if len(others) <= MAX_ASSETS:
+            return ()
         oldest = sorted(others, key=lambda asset: (self.prices[asset].as_of, asset))
-        gone = tuple(oldest[: max(0, len(others) - MAX_ASSETS)])
+        gone = tuple(oldest[:-MAX_ASSETS])
         for asset in gone:
             del self.prices[asset]
         return gone

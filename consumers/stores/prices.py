@@ -158,11 +158,12 @@ class PriceStore:
         self._assets[asset] = replace(kept, ticks=ticks, unchanged=history.unchanged)
 
     def _record(self, asset: str, as_of: datetime, price: Decimal) -> PriceHistory:
-        history = self._history.get(asset)
-        if history is None:
-            history = self._history[asset] = PriceHistory()
+        known = self._history.get(asset)
+        history = known or self._history.setdefault(asset, PriceHistory())
         history.add(int(as_of.timestamp() * 1000), float(price))
-        if len(self._history) > MAX_ASSETS:
+        if (
+            known is None and len(self._history) > MAX_ASSETS
+        ):  # only then are there more than before
             self._trim()
         return history
 
