@@ -40,7 +40,8 @@ class Pulls(grpc.GenericRpcHandler):
         if first:
             context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
         over = threading.Event()
-        context.add_callback(over.set)
+        if not context.add_callback(over.set):  # it was over before it began here
+            over.set()
         with self._lock:
             self.open += 1
         if self.takes and not over.is_set():
